@@ -1,11 +1,11 @@
-"""The scorecard of a network: what it got right and what it got wrong, as JSON for programs and Markdown for people."""
+"""What a network got right and what it got wrong: as JSON for programs and as Markdown for people."""
 
 import json
 import math
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,15 +13,17 @@ from numpy.typing import NDArray
 from mnist_mlp.errors import MnistMlpError
 
 _LARGEST_COUNT = 2**53  # what every JSON reader keeps exactly
-_LINE_LENGTH = 120
+_LARGEST_TEXT = 2_000_000  # characters; JSON of empty objects takes thirty times as many bytes in memory
+_LINE_LENGTH = 140  # enough for the scores of one digit
 
 
 class ScoreError(MnistMlpError):
     """Outputs that cannot be scored, or a scorecard that cannot be read."""
 
 
-class Mistake(NamedTuple):
-    """One wrong answer: the row's index, its true label, the answer, and the network's output for that answer."""
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One wrong answer: the row's index, its true label, the answer, and the output for that answer."""
 
     index: int
     label: int
@@ -29,7 +31,8 @@ class Mistake(NamedTuple):
     output: float
 
 
-class DigitScore(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class DigitScore:
     """How well one digit was recognised; None where a value is undefined (0 / 0)."""
 
     digit: int
@@ -39,7 +42,8 @@ class DigitScore(NamedTuple):
     support: int
 
 
-class ConfusedPair(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ConfusedPair:
     """How many digits that were `label` were answered with `predicted`."""
 
     label: int
@@ -76,19 +80,14 @@ class Scorecard:
         cls,
         labels: NDArray[np.integer],
         outputs: NDArray[np.floating],
-        *,
-        recipe: Mapping[str, Any] | None = None,
-        seed: int | None = None,
-        data: Mapping[str, str] | None = None,
-        seconds: Mapping[str, float] | None = None,
-        versions: Mapping[str, str] | None = None,
+        **facts: Any,
     ) -> "Scorecard":
         """Score a network's outputs; its answer is the largest output of a row.
 
         Args:
             labels: (n,) integers from 0 to 9.
             outputs: (n, 10) finite numbers.
-            recipe: see the class, as for the others.
+            **facts: `recipe`, `seed`, `data`, `seconds` and `versions`, as the class has them.
 
         Raises:
             ScoreError: the shapes do not fit, there is nothing to score, or an output is not finite.
@@ -101,7 +100,7 @@ class Scorecard:
             Mistake(int(i), int(labels[i]), int(predicted[i]), float(outputs[i, predicted[i]]))
             for i in np.flatnonzero(predicted != labels)
         )
-        return cls(confusion, mistakes, recipe or {}, seed, data or {}, seconds or {}, versions or {})
+        return cls(confusion, mistakes, **facts)
 
     @property
     def total(self) -> int:
@@ -155,13 +154,14 @@ class Scorecard:
         """Read what `to_json` wrote; numbers that follow from the confusion matrix are computed anew.
 
         Raises:
-            ScoreError: the text is no JSON, or no scorecard.
+            ScoreError: the text is no JSON, or no scorecard, or too long for one.
         """
+        if len(text) > _LARGEST_TEXT:
+            raise ScoreError(f"the scorecard has {len(text):,} characters; the limit is {_LARGEST_TEXT:,}")
         try:
             record = json.loads(text, parse_float=_finite, parse_constant=_finite)
         except (ValueError, RecursionError) as error:
-            reason = "too deeply nested" if isinstance(error, RecursionError) else _shown(str(error))
-            raise ScoreError(f"the scorecard is no valid JSON: {reason}") from error
+            raise ScoreError(f"the scorecard is no valid JSON ({error}); score the network again") from error
         return cls(
             confusion=np.array(_member(record, "confusion", _is_confusion), dtype=np.int64),
             mistakes=tuple(
@@ -169,7 +169,7 @@ class Scorecard:
                 for m in _member(record, "mistakes", _are_mistakes)
             ),
             recipe=_member(record, "recipe", lambda value: isinstance(value, dict) and _is_plain(value)),
-            seed=_member(record, "seed", lambda value: value is None or _is_count(value, _LARGEST_COUNT)),
+            seed=_member(record, "seed", lambda value: value is None or (type(value) is int and value >= 0)),
             data=_member(record, "data", _maps_to(str)),
             seconds=_member(record, "seconds", _maps_to(int, float)),
             versions=_member(record, "versions", _maps_to(str)),
@@ -180,13 +180,16 @@ class Scorecard:
         low, high = self.confidence_interval
         return _page(
             "# Scorecard",
-            f"**{self.accuracy:.2%}** of {self.total:,} digits were recognised: "
+            f"**{_percent(self.accuracy)}** of {self.total:,} digits were recognised: "
             f"{self.correct:,} right, {self.total - self.correct:,} wrong. "
-            f"The 95 % confidence interval is {low:.2%} to {high:.2%}.",
+            f"The 95 % confidence interval is {_percent(low)} to {_percent(high)}.",
             "## Digit by digit",
             _table(
                 ("digit", "precision", "recall", "F1", "digits"),
-                ((s.digit, _percent(s.precision), _percent(s.recall), _percent(s.f1), s.support) for s in self.per_digit),
+                (
+                    (s.digit, _percent(s.precision), _percent(s.recall), _percent(s.f1), s.support)
+                    for s in self.per_digit
+                ),
             ),
             "Precision: how often the answer was right when the network gave it. "
             "Recall: how many of the digits it found. F1: the harmonic mean of the two.",
@@ -199,17 +202,28 @@ class Scorecard:
             return []
         sections = [
             "## Most frequent confusions",
-            _table(("true digit", "answer", "times"), self.most_confused()),
+            _table(
+                ("true digit", "answer", "times"),
+                ((pair.label, pair.predicted, pair.count) for pair in self.most_confused()),
+            ),
             "## Every answer",
             "Rows are true digits, columns are answers.",
             _table(
                 ("", *range(10)),
-                ((f"**{digit}**", *(count or "" for count in row)) for digit, row in enumerate(self.confusion.tolist())),
+                (
+                    (f"**{digit}**", *(count or "" for count in row))
+                    for digit, row in enumerate(self.confusion.tolist())
+                ),
             ),
         ]
         if self.mistakes:
-            rows = ((m.index, m.label, m.predicted, f"{m.output:.3f}") for m in most_confident(self.mistakes, 10))
-            sections += ["## Most confident mistakes", _table(("index", "true digit", "answer", "output"), rows)]
+            rows = (
+                (m.index, m.label, m.predicted, f"{m.output:.3f}") for m in most_confident(self.mistakes, 10)
+            )
+            sections += [
+                "## Most confident mistakes",
+                _table(("index", "true digit", "answer", "output"), rows),
+            ]
         return sections
 
     def _as_dict(self) -> dict[str, Any]:
@@ -219,8 +233,8 @@ class Scorecard:
             "total": self.total,
             "confidence_interval": list(self.confidence_interval),
             "confusion": self.confusion.tolist(),
-            "per_digit": [score._asdict() for score in self.per_digit],
-            "mistakes": [mistake._asdict() for mistake in self.mistakes],
+            "per_digit": [asdict(score) for score in self.per_digit],
+            "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "recipe": dict(self.recipe),
             "seed": self.seed,
             "data": dict(self.data),
@@ -237,7 +251,7 @@ class RepeatedScorecard:
         ScoreError: there are no runs.
     """
 
-    runs: tuple[Scorecard, ...]
+    runs: Sequence[Scorecard]
 
     def __post_init__(self) -> None:
         if not self.runs:
@@ -263,14 +277,18 @@ class RepeatedScorecard:
 
     def to_markdown(self) -> str:
         """The runs side by side, as a page for people."""
-        spread = "" if self.standard_deviation is None else f", standard deviation {self.standard_deviation:.2%}"
+        spread = (
+            ""
+            if self.standard_deviation is None
+            else f", standard deviation {_percent(self.standard_deviation)}"
+        )
         rows = (
-            (run.seed, f"{run.accuracy:.2%}", run.total - run.correct, f"{sum(run.seconds.values()):.1f}")
+            (run.seed, _percent(run.accuracy), run.total - run.correct, f"{sum(run.seconds.values()):.1f}")
             for run in self.runs
         )
         return _page(
             "# Scorecard of several seeds",
-            f"Mean accuracy **{self.mean:.2%}**{spread}, {len(self.runs)} runs.",
+            f"Mean accuracy **{_percent(self.mean)}**{spread}, {len(self.runs)} runs.",
             _table(("seed", "accuracy", "wrong", "seconds"), rows),
             *_facts_in_markdown(self.runs[0]),
         )
@@ -279,7 +297,7 @@ class RepeatedScorecard:
 def wilson_interval(correct: int, total: int) -> tuple[float, float]:
     """The 95 % score interval of a share (E. B. Wilson, 1927, J. Am. Stat. Assoc. 22, 209-212).
 
-    Unlike the usual share plus or minus 1.96 standard errors, it stays within 0 and 1 and is right near both ends.
+    Unlike the share plus or minus 1.96 standard errors, it stays within 0 and 1 and is right near both ends.
     """
     z = statistics.NormalDist().inv_cdf(0.975)
     share = correct / total
@@ -296,7 +314,7 @@ def most_confident(mistakes: Iterable[Mistake], limit: int) -> list[Mistake]:
 def _check(labels: NDArray[np.integer], outputs: NDArray[np.floating]) -> None:
     if labels.ndim != 1 or outputs.shape != (len(labels), 10):
         raise ScoreError(
-            f"labels {labels.shape} and outputs {outputs.shape} do not fit; a scorecard needs (n,) and (n, 10)"
+            f"labels {labels.shape} and outputs {outputs.shape} do not fit; it takes (n,) and (n, 10)"
         )
     if len(labels) == 0:
         raise ScoreError("there are no digits to score")
@@ -316,14 +334,104 @@ def _ratio(part: int, whole: int) -> float | None:
 
 def _json_text(value: object, indent: str = "") -> str:
     """JSON with each innermost list or object on one line where it fits."""
-    items = list(value.values()) if isinstance(value, dict) else value
-    flat = not isinstance(items, list) or not any(isinstance(item, dict | list) for item in items)
-    line = json.dumps(value, allow_nan=False) if flat else ""
-    if flat and (len(indent) + len(line) <= _LINE_LENGTH or not isinstance(value, dict | list)):
-        return line
+    if not isinstance(value, dict | list):
+        return json.dumps(value, allow_nan=False)
+    if not any(
+        isinstance(item, dict | list) for item in (value.values() if isinstance(value, dict) else value)
+    ):
+        line = json.dumps(value, allow_nan=False)
+        if len(indent) + len(line) <= _LINE_LENGTH:
+            return line
     inner = indent + "  "
     if isinstance(value, dict):
-        entries = [f"{inner}{json.dumps(key)}: {_json_text(item, inner)}" for key, item in value.items()]
-        return "{\n" + ",\n".join(entries) + f"\n{indent}}}"
-    assert isinstance(value, list)
-    return "[\n" + ",\n".join(inner + _json_text(item, inner) for item in value) + f"\n{indent}]"
+        entries = [f"{json.dumps(key)}: {_json_text(item, inner)}" for key, item in value.items()]
+    else:
+        entries = [_json_text(item, inner) for item in value]
+    opening, closing = "{}" if isinstance(value, dict) else "[]"
+    return f"{opening}\n{inner}" + f",\n{inner}".join(entries) + f"\n{indent}{closing}"
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]!r} is no finite number")
+    return number
+
+
+def _member(record: object, key: str, valid: Callable[[Any], bool]) -> Any:
+    if not isinstance(record, dict) or key not in record or not valid(record[key]):
+        raise ScoreError(f"the scorecard has no valid {key!r}; score the network again")
+    return record[key]
+
+
+def _is_count(value: object, largest: int = _LARGEST_COUNT) -> bool:
+    return type(value) is int and 0 <= value <= largest
+
+
+def _is_confusion(value: object) -> bool:
+    if not isinstance(value, list) or len(value) != 10:
+        return False
+    if not all(isinstance(row, list) and len(row) == 10 and all(map(_is_count, row)) for row in value):
+        return False
+    return any(map(any, value))
+
+
+def _are_mistakes(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(mistake, dict)
+        and _is_count(mistake.get("index"))
+        and _is_count(mistake.get("label"), 9)
+        and _is_count(mistake.get("predicted"), 9)
+        and type(mistake.get("output")) in (int, float)
+        and abs(mistake["output"]) < _LARGEST_COUNT
+        for mistake in value
+    )
+
+
+def _is_plain(value: object, depth: int = 3) -> bool:
+    """Whether a value is a scalar, or lists and objects of scalars at most `depth` deep."""
+    if not isinstance(value, dict | list):
+        return True
+    items = value.values() if isinstance(value, dict) else value
+    return depth > 0 and all(_is_plain(item, depth - 1) for item in items)
+
+
+def _maps_to(*types: type) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, dict) and all(type(item) in types for item in value.values())
+
+
+def _page(*sections: str) -> str:
+    return "\n\n".join(sections) + "\n"
+
+
+def _table(header: Sequence[object], rows: Iterable[Sequence[object]]) -> str:
+    lines = [header, ["--:"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None else f"{100 * share:.2f} %"
+
+
+def _facts_in_markdown(card: Scorecard) -> list[str]:
+    seed = {} if card.seed is None else {"seed": card.seed}
+    seconds = {stage: round(taken, 2) for stage, taken in card.seconds.items()}
+    tables: list[tuple[str, str, str, Mapping[str, object]]] = [
+        ("Recipe", "setting", "value", {**card.recipe, **seed}),
+        ("Data", "file", "sha256", card.data),
+        ("Time", "stage", "seconds", seconds),
+        ("Versions", "program", "version", card.versions),
+    ]
+    sections = []
+    for title, name, value, facts in tables:
+        if facts:
+            rows = [f"| {_code(key)} | {_code(fact)} |" for key, fact in facts.items()]
+            sections += [f"## {title}", "\n".join([f"| {name} | {value} |", "| :-- | :-- |", *rows])]
+    return sections
+
+
+def _code(fact: object) -> str:
+    """A fact as Markdown code in a table cell; what would break out of either, or of the line, is escaped."""
+    text = fact if isinstance(fact, str) else json.dumps(fact)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
