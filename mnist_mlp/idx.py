@@ -1,0 +1,97 @@
+"""Arrays of bytes in the IDX format that MNIST was published in, plain or compressed, read without trust."""
+
+import gzip
+import math
+import os
+import zlib
+from collections.abc import Iterator
+from io import FileIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Deflate never makes more than this of one byte (https://zlib.net/zlib_tech.html).
+_LARGEST_RATIO = 1032
+_PIECE = 2**20
+
+
+def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes, see http://yann.lecun.com/exdb/mnist.
+
+    Args:
+        file: an unbuffered file on the disk, at its start.
+        shape: of one item; () for labels, (28, 28) for images.
+
+    Returns:
+        (n, *shape), at least one item; a read-only memory map if the file is not compressed.
+
+    Raises:
+        ValueError: the file is broken or holds something else, which is found before more than 64 MB and four
+            times the file's size are allocated.
+    """
+    size = os.fstat(file.fileno()).st_size
+    is_compressed = file.read(2) == b"\x1f\x8b"
+    file.seek(0)
+    if is_compressed:
+        return _read_compressed(file, size, shape)
+    start = _header_size(shape)
+    count = _count(file.read(start), shape)
+    expected = start + count * math.prod(shape)
+    if size != expected:
+        raise ValueError(f"holds {size} bytes instead of the {expected} that it announces; fetch it anew")
+    return np.memmap(file, np.uint8, "r", start, (count, *shape))
+
+
+def _read_compressed(file: FileIO, size: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    try:
+        with gzip.GzipFile(fileobj=file) as stream:
+            count = _count(stream.read(_header_size(shape)), shape)
+            expected = count * math.prod(shape)
+            if expected > _LARGEST_RATIO * size:
+                raise ValueError(f"announces {expected} bytes, more than its {size} can hold; fetch it anew")
+            if expected > 2**26 + 4 * size:  # too much to allocate on its word alone
+                for _ in _pieces(stream, expected):
+                    pass
+                stream.seek(_header_size(shape))
+            data = np.empty(expected, np.uint8)
+            position = 0
+            for piece in _pieces(stream, expected):
+                data[position : position + len(piece)] = np.frombuffer(piece, np.uint8)
+                position += len(piece)
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise ValueError("is a damaged .gz file; fetch it anew") from error
+    return data.reshape(count, *shape)
+
+
+def _pieces(stream: gzip.GzipFile, expected: int) -> Iterator[bytes]:
+    """All that is left in the stream, which must be `expected` bytes."""
+    left = expected
+    while piece := stream.read(_PIECE):
+        left -= len(piece)
+        if left < 0:
+            break
+        yield piece
+    if left:
+        fault = "more" if left < 0 else "fewer"
+        raise ValueError(f"holds {fault} than the {expected} bytes that it announces; fetch it anew")
+
+
+def _header_size(shape: tuple[int, ...]) -> int:
+    return 4 + 4 * (1 + len(shape))
+
+
+def _count(header: bytes, shape: tuple[int, ...]) -> int:
+    """The items a header announces: two zeros, 8 for unsigned bytes, the number of dimensions, each size."""
+    magic = bytes([0, 0, 8, 1 + len(shape)])
+    if len(header) < _header_size(shape) or header[:4] != magic:
+        kind = "images" if shape else "labels"
+        raise ValueError(
+            f"is not an IDX file of {kind}: starts with {header[:4].hex()} instead of {magic.hex()}"
+        )
+    count, *found = (int.from_bytes(header[at : at + 4], "big") for at in range(4, len(header), 4))
+    if tuple(found) != shape:
+        sizes = [" x ".join(map(str, numbers)) for numbers in (found, shape)]
+        raise ValueError(f"holds images of {sizes[0]} pixels instead of {sizes[1]}")
+    if not count:
+        raise ValueError("holds no digits")
+    return count
