@@ -78,6 +78,8 @@ def _blocks(file: Source, digest: Digest) -> Iterator[tuple[int, bytes]]:
     while read := file.readinto(view[kept:]):
         digest.update(view[kept : kept + read])
         filled = kept + read
+        if line == 1 and bytes(view[:filled]).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+            raise ValueError("looks like a web page, not a CSV file; remove it and run: mnist-mlp download")
         end = buffer.rfind(b"\n", kept, filled) + 1
         if end:
             yield line, bytes(view[:end])
@@ -93,8 +95,6 @@ def _blocks(file: Source, digest: Digest) -> Iterator[tuple[int, bytes]]:
 def _without_header(block: bytes) -> bytes:
     """The first block without byte order mark and header, for which an empty line stays to be counted."""
     block = block.removeprefix(codecs.BOM_UTF8)
-    if block.lstrip().startswith(b"<"):
-        raise ValueError("looks like a web page, not a CSV file; remove it and run: mnist-mlp download")
     first_line, rest = block.split(b"\n", 1)
     names = first_line.split(b",")
     is_header = len(names) == COLUMNS and all(_LETTER.search(name) for name in names)
@@ -152,7 +152,11 @@ def _parse_lines(block: bytes, first_line: int) -> NDArray[np.uint8]:
 def _number(field: bytes, line: int, column: int) -> int:
     text = field.strip()
     what, largest = ("label", 9) if column == 1 else ("pixel", 255)
-    if text.isdigit() and len(text.lstrip(b"0")) <= 3 and (number := int(text)) <= largest:
+    if (
+        text.isdigit()
+        and len(digits := text.lstrip(b"0")) <= 3
+        and (number := int(digits or b"0")) <= largest
+    ):
         return number
     shown = repr(text[:40].decode("utf-8", "replace")) + "..." * (len(text) > 40)
     raise ValueError(

@@ -60,10 +60,10 @@ class Digits:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, array, shape in ("images", self.images, (28, 28)), ("labels", self.labels, ()):
-            if array.dtype != np.uint8 or array.ndim != 1 + len(shape) or array.shape[1:] != shape:
-                wanted = ("n", *shape)
-                raise DataError(f"{name} must be uint8 {wanted}, not {array.dtype} {array.shape}")
+        if self.images.dtype != np.uint8 or self.images.ndim != 3 or self.images.shape[1:] != (28, 28):
+            raise DataError(f"images must be uint8 (n, 28, 28), not {self.images.dtype} {self.images.shape}")
+        if self.labels.dtype != np.uint8 or self.labels.ndim != 1:
+            raise DataError(f"labels must be uint8 (n), not {self.labels.dtype} {self.labels.shape}")
         if len(self.images) != len(self.labels):
             raise DataError(f"{len(self.images)} images do not go with {len(self.labels)} labels")
         if self.labels.max(initial=0) > 9:
@@ -133,18 +133,15 @@ def _csv_file(folder: str | Path, split: str) -> Path | None:
 
 
 def _idx_files(folder: str | Path, split: str) -> tuple[Path, Path] | None:
-    """The files of images and labels, uncompressed ones first, in either spelling of their names."""
-    prefix = Path(folder) / _IDX_PREFIXES[split]
-    images, labels = (
-        [
-            path
-            for end in ("", ".gz")
-            for dash in "-."
-            if (path := Path(f"{prefix}-{kind}{dash}ubyte{end}")).exists()
-        ]
-        for kind in ("images-idx3", "labels-idx1")
-    )
-    return (images[0], labels[0]) if images and labels else None
+    images = _first_file(folder, f"{_IDX_PREFIXES[split]}-images", "idx3-ubyte")
+    labels = _first_file(folder, f"{_IDX_PREFIXES[split]}-labels", "idx1-ubyte")
+    return (images, labels) if images and labels else None
+
+
+def _first_file(folder: str | Path, start: str, end: str) -> Path | None:
+    """The uncompressed file if there is one, else the compressed; copies have a hyphen or a dot in the name."""
+    names = (f"{start}{mark}{end}{packing}" for packing in ("", ".gz") for mark in "-.")
+    return next((path for name in names if (path := Path(folder, name)).exists()), None)
 
 
 def read_idx(images: str | Path, labels: str | Path) -> Digits:

@@ -39,7 +39,7 @@ def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     expected = start + count * math.prod(shape)
     if size != expected:
         raise ValueError(f"holds {size} bytes instead of the {expected} that it announces; fetch it anew")
-    return np.memmap(file, np.uint8, "r", start, (count, *shape))
+    return np.asarray(np.memmap(file, np.uint8, "r", start, (count, *shape)))
 
 
 def _read_compressed(file: FileIO, size: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:

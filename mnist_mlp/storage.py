@@ -179,7 +179,7 @@ def map_arrays(path: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, Any
     """
     with _reading(path) as file:
         header, start = _read_header(file)
-        data = np.memmap(file, np.uint8, mode="r", offset=start)
+        data = np.asarray(np.memmap(file, np.uint8, mode="r", offset=start))
         return _arrays(header, data), _metadata(header)
 
 

@@ -286,20 +286,22 @@ def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
         load_arrays(tmp_path)
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scratch")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.data())
-def test_mutated_files_are_refused_or_read(
-    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
-) -> None:
-    folder = tmp_path_factory.getbasetemp()
-    save_arrays(folder / "valid", ARRAYS, METADATA)
-    content = bytearray((folder / "valid").read_bytes())
+def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
+    save_arrays(scratch / "valid", ARRAYS, METADATA)
+    content = bytearray((scratch / "valid").read_bytes())
     for _ in range(data.draw(st.integers(1, 4))):
         where = data.draw(st.integers(0, len(content)))
         content[where : where + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
-    (folder / "mutated").write_bytes(content)
+    (scratch / "mutated").write_bytes(content)
     try:
-        arrays, metadata = load_arrays(folder / "mutated")
+        arrays, metadata = load_arrays(scratch / "mutated")
     except StorageError:
         return
     assert sum(array.nbytes for array in arrays.values()) <= len(content)
