@@ -95,17 +95,10 @@ def draw_learning_curve(axes: Axes, history: Sequence[Epoch], test_accuracy: flo
     for _, colour, curve in curves:
         marker = "o" if len(curve) <= 30 else "None"
         axes.plot(epochs[-len(curve) :], curve, marker=marker, color=colour, markersize=5, clip_on=False)
-    heights = [(_stretch(curve[-1]) - low) / (high - low) for _, _, curve in curves]
-    for (name, colour, curve), height in zip(curves, _apart(heights, 0.06), strict=True):
-        axes.annotate(
-            f"{name} {curve[-1]:.2f} %",
-            (epochs[-1], height),
-            xycoords=("data", "axes fraction"),
-            xytext=(9, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-        )
+    heights = _apart([(_stretch(curve[-1]) - low) / (high - low) for _, _, curve in curves], gap=0.06)
+    for (name, colour, curve), height in zip(curves, heights, strict=True):
+        label = f"   {name} {curve[-1]:.2f} %"
+        axes.text(epochs[-1], height, label, transform=axes.get_xaxis_transform(), color=colour, va="center")
     if len(history) > 1:
         axes.set_xlim(epochs[0], epochs[-1])
     else:

@@ -39,7 +39,7 @@ def axes() -> Axes:
 
 
 def texts(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts if text.get_text()]
+    return [text.get_text().strip() for text in axes.texts if text.get_text()]
 
 
 def ramp(start: int) -> np.ndarray:
@@ -109,7 +109,7 @@ def test_learning_curve_of_one_epoch_has_one_epoch_on_its_axis(axes: Axes) -> No
 def test_labels_of_curves_that_end_together_stay_apart(axes: Axes) -> None:
     draw_learning_curve(axes, [Record(1, 0.8, 0.8), Record(2, 0.98, 0.98)], test_accuracy=0.98)
 
-    heights = sorted(text.xy[1] for text in axes.texts if "98.00" in text.get_text())  # type: ignore[attr-defined]
+    heights = sorted(text.get_position()[1] for text in axes.texts if "98.00" in text.get_text())
     assert np.diff(heights) == pytest.approx([0.06, 0.06])
 
 
