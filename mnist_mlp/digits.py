@@ -139,7 +139,7 @@ def _idx_files(folder: str | Path, split: str) -> tuple[Path, Path] | None:
 
 
 def _first_file(folder: str | Path, start: str, end: str) -> Path | None:
-    """The uncompressed file if there is one, else the compressed; copies have a hyphen or a dot in the name."""
+    """The uncompressed file if there is one, else the compressed; names come with a hyphen or a dot."""
     names = (f"{start}{mark}{end}{packing}" for packing in ("", ".gz") for mark in "-.")
     return next((path for name in names if (path := Path(folder, name)).exists()), None)
 

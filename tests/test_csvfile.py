@@ -114,6 +114,7 @@ def test_forms_that_mean_the_same(text: bytes) -> None:
         (b"5,0", b"5,0,0", r"line 301 has 786 columns instead of 785"),
         (b"5,0", b"5\n0", r"line 301 has 1 column instead of 785"),
         (b"5,0", b"5,0\n0", r"line 301 has 2 columns instead of 785"),
+        (PLAIN_LINE, PLAIN_LINE[:-5] + b"\n255," + PLAIN_LINE, r"line 301 has 784 columns instead of 785"),
         (PLAIN_LINE, HEADERS["1x1"].encode() + b"\n", r"line 301, column 1: 'label' is not a label"),
         (PLAIN_LINE, b"\0" * 5000 + b"\n", r"line 301 has 1 column instead of 785"),
         (PLAIN_LINE, b"0," * 200_000, r"line 301 is longer than 262144 bytes"),
@@ -144,6 +145,11 @@ def test_a_web_page_is_recognised(text: bytes) -> None:
 def test_a_first_line_of_numbers_is_never_taken_for_a_header() -> None:
     with pytest.raises(ValueError, match=r"line 1, column 1: '5\.0' is not a label"):
         read(b"5.0" + b",0.0" * 784 + b"\n" + PLAIN_LINE)
+
+
+def test_a_header_must_name_every_column() -> None:
+    with pytest.raises(ValueError, match="line 1 has 2 columns instead of 785"):
+        read(b"label,pixels\n" + PLAIN_LINE)
 
 
 def test_the_digest_is_of_the_whole_file() -> None:
