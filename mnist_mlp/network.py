@@ -117,6 +117,10 @@ class Network:
         """float32 or float64."""
         return self.weights[0].dtype
 
+    def copy(self) -> Self:
+        """Return an independent network that computes the same."""
+        return self.from_arrays(self.weights, self.biases, self.activations)
+
     def parameters(self) -> list[Floats]:
         """All weights, then all biases: the arrays themselves, not copies."""
         return [*self.weights, *(self.biases or [])]

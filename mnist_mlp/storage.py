@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -67,6 +68,11 @@ def describe(error: OSError) -> str:
     return f"{printable(reason)}; {remedy}"
 
 
+def cannot_write(path: str | Path, error: OSError) -> StorageError:
+    """What to raise when a file or folder cannot be written."""
+    return StorageError(f"{printable(path)}: cannot be written: {describe(error)}")
+
+
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     """Open a temporary file beside `path` that takes its name once all of it is on the disk.
@@ -77,7 +83,7 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         StorageError: the file cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+    temporary = _temporary(path)
     try:
         with temporary.open("xb") as file:
             yield file
@@ -86,10 +92,32 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
-        raise StorageError(f"{printable(path)}: cannot be written: {describe(error)}") from error
+        raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def temporary_folder(folder: str | Path) -> Iterator[Path]:
+    """A folder inside `folder` that is removed in the end with all that is in it.
+
+    Raises:
+        StorageError: it cannot be made.
+    """
+    path = _temporary(Path(folder) / "work")
+    try:
+        path.mkdir()
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
 
 
 def _sync_folder(folder: Path) -> None:
@@ -113,15 +141,29 @@ def write_text(path: str | Path, text: str) -> None:
     write_bytes(path, text.encode())
 
 
-def remove_leftovers(folder: str | Path) -> None:
-    """Remove temporary files that killed processes left in `folder`; call it before writing there.
+def read_text(path: str | Path, limit: int = 1 << 22) -> str:
+    """Read a UTF-8 file of at most `limit` bytes.
 
-    A file belongs to a killed process if none of its number runs, or if this process has the number by now.
+    Raises:
+        StorageError: the file cannot be read, is longer, or is no such text.
+    """
+    with _reading(path) as file:
+        data = file.read(limit + 1)
+        if len(data) > limit:
+            raise ValueError(f"it is longer than {limit:,} bytes")
+        return data.decode()
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Remove temporary files and folders that killed processes left in `folder`; call it before writing there.
+
+    One belongs to a killed process if none of its number runs, or if this process has the number by now.
     """
     with suppress(OSError):
         for entry in Path(folder).iterdir():
             match = _TEMPORARY.fullmatch(entry.name)
             if match and not _other_process_runs(int(match[1])):
+                shutil.rmtree(entry, ignore_errors=True)
                 with suppress(OSError):
                     entry.unlink()
 

@@ -1,0 +1,469 @@
+"""The commands: parse, call the library, print, set the exit code."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from enum import StrEnum
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+from mnist_mlp import __version__
+from mnist_mlp.errors import MnistMlpError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from mnist_mlp.digits import Digits
+    from mnist_mlp.recipes import Recipe
+    from mnist_mlp.reporting import Screen
+    from mnist_mlp.runs import Data, Plan
+    from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
+    from mnist_mlp.training import Progress
+
+# The library is imported inside the commands, so that --help need not wait for NumPy.
+
+app = typer.Typer(
+    help="Train a small neural network to read handwritten digits, and see how well it does.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
+
+
+class Split(StrEnum):
+    """The two sets of MNIST."""
+
+    train = "train"
+    test = "test"
+
+
+class _Terminated(BaseException):
+    """SIGTERM arrived."""
+
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR",
+        envvar="MNIST_MLP_DATA",
+        help="Folder of the MNIST files. [default: ./data if it has them, else a cache folder]",
+    ),
+]
+Mirror = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="URL",
+        envvar="MNIST_MLP_MIRROR",
+        help="Web folder to download from first; may be given again.",
+    ),
+]
+Offline = Annotated[
+    bool, typer.Option("--offline", envvar="MNIST_MLP_OFFLINE", help="Never use the network.")
+]
+
+
+def _command(function: Callable[..., None]) -> Callable[..., None]:
+    """Turn what a person can cause into one line and an exit code."""
+
+    @wraps(function)
+    def run(*args: Any, **kwargs: Any) -> None:
+        signal.signal(signal.SIGTERM, _terminate)
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except MnistMlpError as error:
+            _fail(f"mnist-mlp: {error}", 1)
+        except BrokenPipeError:
+            # Who read our output has had enough; nothing must be flushed into the closed pipe at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(1) from None
+        except OSError as error:
+            _fail(f"mnist-mlp: {error.filename or 'output'}: {error.strerror}", 1)
+        except KeyboardInterrupt:
+            _fail("mnist-mlp: interrupted", 130)
+        except _Terminated:
+            _fail("mnist-mlp: terminated", 143)
+
+    return run
+
+
+def _terminate(*_: object) -> NoReturn:
+    raise _Terminated
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    typer.echo(message, err=True)
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """Run the command line."""
+    app(prog_name="mnist-mlp")
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mnist-mlp {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version and exit."),
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+@_command
+def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
+    """Fetch the MNIST digits as two CSV files, from the first source that has them."""
+    from mnist_mlp.reporting import Screen
+
+    screen = Screen()
+    folder = _data_folder(data_dir)
+    for path in _download(folder, mirror, screen):
+        screen.result(f"{path}")
+
+
+@app.command()
+@_command
+def train(
+    recipe: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="tutorial, book, fast, best or a file.")
+    ] = "tutorial",
+    epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training digits.")] = None,
+    hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Rows an update.")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of all that is random.")] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="Train this many networks, with seeds counting up.")
+    ] = None,
+    validation: Annotated[
+        int | None, typer.Option(min=0, help="Hold out the last N training digits.")
+    ] = None,
+    train_csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Training digits as CSV.")] = None,
+    test_csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Test digits as CSV.")] = None,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+    offline: Offline = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Folder of the run. [default: under runs]")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a run in the folder.")] = False,
+    resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a stopped run.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Show results only.")] = False,
+) -> None:
+    """Train a network on the digits, score it on the test digits, and write all of it to a folder."""
+    from time import perf_counter
+
+    from mnist_mlp import runs
+    from mnist_mlp.reporting import Screen
+
+    screen = Screen(quiet=quiet)
+    settings = {
+        "epochs": epochs,
+        "hidden": hidden,
+        "learning_rate": learning_rate,
+        "batch_size": batch_size,
+        "seed": seed,
+        "validation": validation,
+    }
+    given = {name: value for name, value in settings.items() if value is not None}
+    paths = {"train_csv": train_csv, "test_csv": test_csv, "data_dir": data_dir}
+    asked = {name: str(path.absolute()) for name, path in paths.items() if path is not None}
+    if resume is not None:
+        if out is not None or force:
+            raise typer.BadParameter("--resume goes on in the run's own folder; leave out --out and --force")
+        plan = runs.Plan.read(resume)
+        plan.check_same({**given, **asked} | ({} if repeats is None else {"repeats": repeats}))
+        if runs.is_finished(resume):
+            screen.result(f"{resume}: finished already; nothing to do")
+            return
+        folder = resume
+    else:
+        plan = runs.Plan(_recipe(recipe, given), repeats or 1, **asked)
+        if plan.data_dir is None and not (train_csv and test_csv):
+            plan = replace(plan, data_dir=str(_data_folder(None).absolute()))
+        folder = out or runs.new_folder(plan.recipe.name)
+        runs.check_free(folder, force=force)
+    load = partial(_digits, plan.data_dir, screen=screen, mirrors=mirror, offline=offline)
+    start = perf_counter()
+    train_digits = load(plan.train_csv, "train")
+    test_digits = load(plan.test_csv, "test")
+    data = runs.Data(train_digits, test_digits, perf_counter() - start)
+    if resume is None:
+        runs.prepare(folder, plan)
+    card = _train_until_stopped(folder, plan, data, screen)
+    _show_end(folder, plan, card, screen)
+
+
+@app.command()
+@_command
+def evaluate(
+    model: Annotated[
+        Path | None, typer.Argument(metavar="[MODEL-OR-RUN]", help="[default: the newest run]")
+    ] = None,
+    test_csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Digits as CSV, in place of MNIST's.")
+    ] = None,
+    data_dir: DataDir = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write scorecard and pictures there.")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON.")] = False,
+) -> None:
+    """Score a trained network on the test digits, or on those of a CSV file."""
+    from time import perf_counter
+
+    from mnist_mlp import runs
+    from mnist_mlp.digits import scale_pixels
+    from mnist_mlp.reporting import Screen, show_scorecard
+    from mnist_mlp.scorecard import Scorecard
+
+    screen = Screen()
+    path = runs.find_model(model)
+    network, facts = runs.load_model(path)
+    start = perf_counter()
+    digits = _digits(data_dir, test_csv, "test", screen, offline=_offline())
+    loaded = perf_counter()
+    outputs = network.forward(scale_pixels(digits.images))
+    seconds = {"load": loaded - start, "score": perf_counter() - loaded}
+    card = Scorecard.from_outputs(
+        digits.labels, outputs, **facts, data=dict(digits.files), seconds=seconds, versions=runs.versions()
+    )
+    if out is not None:
+        runs.make_folder(out)
+        runs.write_scorecard(out, card, digits)
+    if json:
+        screen.raw(card.to_json().rstrip())
+        return
+    screen.result(f"model {path}")
+    show_scorecard(screen, card)
+    if out is not None:
+        screen.note(f"\nwritten to {out}")
+
+
+@app.command()
+@_command
+def show_digit(
+    index: Annotated[
+        int | None, typer.Argument(metavar="[INDEX]", help="Row, from 0. [default: at random]")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which set of MNIST.")] = Split.test,
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Digits as CSV, in place of MNIST's.")
+    ] = None,
+    data_dir: DataDir = None,
+    model: Annotated[
+        Path | None, typer.Option(metavar="MODEL-OR-RUN", help="Show what this network answers.")
+    ] = None,
+    distort: Annotated[bool, typer.Option("--distort", help="Show distorted versions beside it.")] = False,
+    save: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Write a picture as well.")] = None,
+) -> None:
+    """Show a digit in the terminal, and what a network makes of it."""
+    import numpy as np
+
+    from mnist_mlp.digits import scale_pixels
+    from mnist_mlp.reporting import Screen
+    from mnist_mlp.terminal import digit_text, digits_side_by_side, output_bars
+
+    screen = Screen()
+    digits = _digits(data_dir, csv, split.value, screen, offline=_offline())
+    if index is None:
+        index = int(np.random.default_rng().integers(len(digits)))
+    if not 0 <= index < len(digits):
+        _fail(f"mnist-mlp: there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
+    image, label = digits.images[index], int(digits.labels[index])
+    title = f"{csv or f'{split.value} digit'} {index}, label {label}"
+    screen.result(title)
+    versions = _distorted(image, 11) if distort else []
+    if distort:
+        screen.raw(digits_side_by_side([image, *versions], screen.width, screen.colours, screen.unicode))
+    else:
+        screen.raw(digit_text(image, screen.colours, screen.unicode))
+    outputs = None
+    if model is not None:
+        from mnist_mlp.runs import find_model, load_model
+
+        outputs = load_model(find_model(model))[0].forward(scale_pixels(image[None]))[0]
+        width = min(screen.width, 80)
+        screen.raw(output_bars(outputs, label, screen.colours, screen.unicode, max(40, width)))
+    if save is not None:
+        _save_digit(save, image, versions, title, outputs, label)
+        screen.note(f"written to {save}")
+
+
+def _recipe(name_or_file: str, given: dict[str, Any]) -> "Recipe":
+    from mnist_mlp.recipes import RecipeError, load_recipe
+
+    try:
+        recipe = load_recipe(name_or_file)
+    except RecipeError as error:
+        if name_or_file.endswith(".toml"):
+            raise
+        raise typer.BadParameter(str(error)) from None
+    try:
+        return recipe.with_settings(given)
+    except RecipeError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def _data_folder(data_dir: str | Path | None) -> Path:
+    if data_dir is not None:
+        return Path(data_dir)
+    from mnist_mlp.digits import has_mnist
+
+    if has_mnist("data"):
+        return Path("data")
+    import pooch
+
+    return Path(pooch.os_cache("mnist-mlp"))
+
+
+def _offline() -> bool:
+    """Whether the environment forbids the network, for the commands that have no option for it."""
+    return os.environ.get("MNIST_MLP_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
+
+
+def _download(folder: Path, mirrors: list[str] | None, screen: "Screen") -> list[Path]:
+    from mnist_mlp.download import download_mnist
+
+    with screen.bytes_progress() as progress:
+        return download_mnist(folder, mirrors or (), progress=progress)
+
+
+def _digits(
+    folder: str | Path | None,
+    csv: str | Path | None,
+    split: str,
+    screen: "Screen",
+    *,
+    offline: bool,
+    mirrors: list[str] | None = None,
+) -> "Digits":
+    """Read digits from a CSV file, or from a folder of MNIST files; download them where there are none."""
+    from mnist_mlp.digits import NoDigitsError, load_mnist, read_csv
+
+    with screen.bytes_progress() as progress:
+        if csv is not None:
+            return read_csv(csv, progress)
+        folder = _data_folder(folder)
+        try:
+            return load_mnist(folder, split, progress)
+        except NoDigitsError:
+            if offline:
+                raise
+    screen.note(f"no MNIST files in {folder}; downloading them")
+    _download(folder, mirrors, screen)
+    with screen.bytes_progress() as progress:
+        return load_mnist(folder, split, progress)
+
+
+def _train_until_stopped(
+    folder: Path, plan: "Plan", data: "Data", screen: "Screen"
+) -> "Scorecard | RepeatedScorecard":
+    from mnist_mlp import runs
+
+    try:
+        with _stops_after_a_chunk() as check_stop, screen.training_progress() as report:
+
+            def on_progress(progress: "Progress") -> None:
+                report.on_progress(progress)
+                check_stop()
+
+            return runs.carry_out(
+                folder, plan, data, runs.Watch(report.on_start, on_progress, report.on_epoch)
+            )
+    except (KeyboardInterrupt, _Terminated):
+        screen.note(f"stopped; go on with: mnist-mlp train --resume {folder}")
+        raise
+
+
+@contextmanager
+def _stops_after_a_chunk() -> Iterator[Callable[[], None]]:
+    """Put off Ctrl-C and SIGTERM until the function given is called; a second one is not put off."""
+    wanted: list[BaseException] = []
+
+    def ask(number: int, _frame: object) -> None:
+        stop = KeyboardInterrupt() if number == signal.SIGINT else _Terminated()
+        if wanted:
+            raise stop
+        wanted.append(stop)
+
+    def check() -> None:
+        if wanted:
+            raise wanted[0]
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield check
+        check()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard", screen: "Screen") -> None:
+    """Print the scorecard and what comes next."""
+    from mnist_mlp.recipes import RECIPES
+    from mnist_mlp.reporting import show_repeated_scorecard, show_scorecard
+    from mnist_mlp.scorecard import Scorecard
+
+    if isinstance(card, Scorecard):
+        show_scorecard(screen, card)
+    else:
+        show_repeated_scorecard(screen, card)
+    screen.note(f"\nall of it is in {folder}: scorecard.md, model.safetensors and pictures")
+    if isinstance(card, Scorecard) and card.mistakes:
+        first = card.mistakes[0].index
+        source = f"--csv {plan.test_csv} " if plan.test_csv else ""
+        screen.note(f"the mistakes: {folder / 'mistakes.png'}, or one at a time, as in")
+        screen.note(f"  mnist-mlp show-digit {first} {source}--model {folder}")
+    names = list(RECIPES)
+    if plan.recipe.name in names[:-1]:
+        screen.note(f"a better recipe: mnist-mlp train --recipe {names[names.index(plan.recipe.name) + 1]}")
+
+
+def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8]]":
+    """Draw distorted versions of an image (28, 28), as far distorted as the recipe `best` trains on."""
+    import numpy as np
+
+    from mnist_mlp.recipes import RECIPES
+    from mnist_mlp.training import distortion_of
+
+    distortion, rng = distortion_of(RECIPES["best"]), np.random.default_rng()
+    pixels = [distortion.apply(image.reshape(1, 784), rng) for _ in range(count)]
+    return [np.rint(row).astype(np.uint8).reshape(28, 28) for row in pixels]
+
+
+def _save_digit(
+    path: Path,
+    image: "NDArray[np.uint8]",
+    versions: "list[NDArray[np.uint8]]",
+    title: str,
+    outputs: "NDArray[np.floating[Any]] | None",
+    label: int,
+) -> None:
+    from mnist_mlp.pictures import draw_digit, draw_digit_grid, draw_outputs, save_picture
+
+    first = (
+        partial(draw_digit_grid, images=[image, *versions])
+        if versions
+        else partial(draw_digit, image=image, title=title)
+    )
+    second = [] if outputs is None else [partial(draw_outputs, outputs=outputs, label=label)]
+    save_picture(path, first, *second, size=(4.8 if not (second or versions) else 9.0, 4.8))

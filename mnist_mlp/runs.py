@@ -1,0 +1,373 @@
+"""A run's folder: what a training leaves behind, and how a stopped one is taken up again.
+
+`run.json` comes first and says what was asked. Each epoch rewrites `history.csv` and the checkpoint. The
+results come last and `scorecard.json` at the very end, so a folder that has one holds a finished run. With
+repeats, each seed has such a folder of its own below, and the scorecard of their means stands above them.
+"""
+
+import csv
+import io
+import itertools
+import json
+import platform
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from mnist_mlp.digits import Digits, scale_pixels
+from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.network import Network
+from mnist_mlp.pictures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
+from mnist_mlp.recipes import Recipe, RecipeError
+from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
+from mnist_mlp.storage import (
+    StorageError,
+    describe,
+    load_arrays,
+    printable,
+    read_text,
+    remove_leftovers,
+    save_arrays,
+    write_text,
+)
+from mnist_mlp.training import EpochRecord, Progress, Training, TrainingError
+
+PLAN, CHECKPOINT, MODEL, SCORECARD = (
+    "run.json",
+    "checkpoint.safetensors",
+    "model.safetensors",
+    "scorecard.json",
+)
+_RESULTS = (
+    SCORECARD, "scorecard.md", MODEL, CHECKPOINT, "history.csv", "learning_curve.png", "confusion_matrix.png",
+    "mistakes.png", "recipe.toml", PLAN,
+)  # fmt: skip
+
+
+class RunError(MnistMlpError):
+    """A run's folder that is in use, is missing something, or does not fit what was asked."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked of a run, as it stands in `run.json`.
+
+    Attributes:
+        recipe: all settings; with repeats, those of the first seed.
+        repeats: trainings with seeds of their own, counting up from the recipe's.
+        train_csv, test_csv: files to read digits from in place of MNIST's, absolute; None for MNIST's.
+        data_dir: the folder of MNIST's files, absolute.
+    """
+
+    recipe: Recipe
+    repeats: int = 1
+    train_csv: str | None = None
+    test_csv: str | None = None
+    data_dir: str | None = None
+
+    def to_json(self) -> str:
+        """The plan as JSON text."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Plan":
+        """Read the plan of a run's folder.
+
+        Raises:
+            RunError: if the folder holds none, or a broken one.
+        """
+        path = folder / PLAN
+        if not path.exists():
+            raise RunError(f"{printable(folder)}: holds no run (no {PLAN}); name the folder that train wrote")
+        try:
+            values = json.loads(read_text(path, limit=1 << 16))
+            settings = values.pop("recipe")
+            paths = {name: values.pop(name) for name in ("train_csv", "test_csv", "data_dir")}
+            repeats = values.pop("repeats")
+            known = (
+                type(repeats) is int
+                and repeats >= 1
+                and all(isinstance(p, str | None) for p in paths.values())
+            )
+            if values or not known:
+                raise ValueError("its values make no sense")
+            return cls(Recipe().with_settings(settings), repeats, **paths)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MnistMlpError) as error:
+            raise RunError(
+                f"{printable(path)}: broken: {printable(error, 100)}; start the run again with --force"
+            ) from None
+
+    def check_same(self, asked: Mapping[str, object]) -> None:
+        """Check that what is asked of a run taken up again is what was asked at first.
+
+        Args:
+            asked: settings of the recipe, repeats and paths, by name.
+
+        Raises:
+            RunError: naming the first difference.
+        """
+        own = {**asdict(self), **self.recipe.to_dict()}
+        for name, value in asked.items():
+            if own[name] != value:
+                option = "--" + name.replace("_", "-")
+                was, now = printable(own[name], 80), printable(value, 80)
+                raise RunError(
+                    f"the run began with {option} {was}, not {now}; leave the option out, or start a new run"
+                )
+
+
+@dataclass
+class Data:
+    """The digits of a run, and how long it took to get them."""
+
+    train: Digits
+    test: Digits
+    seconds: float = 0.0
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The SHA-256 of each file, by name, which says the split where both have the same name."""
+        train, test = self.train.files, self.test.files
+        return {
+            **train,
+            **{f"test {name}" if name in train else name: digest for name, digest in test.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told of a run as it goes on; each may be left out."""
+
+    on_start: Callable[[Recipe, list[EpochRecord]], object] = field(default=lambda *_: None)
+    on_progress: Callable[[Progress], object] = field(default=lambda _: None)
+    on_epoch: Callable[[EpochRecord], object] = field(default=lambda _: None)
+
+
+def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
+    """Name a folder for a run that starts now, ``runs/<UTC time>-<recipe>``, that is not taken yet."""
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}"
+    names = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
+    return next(runs / name for name in names if not (runs / name).exists())
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing.
+
+    Raises:
+        StorageError: if that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(f"{printable(folder)}: cannot be made: {describe(error)}") from None
+
+
+def check_free(folder: Path, *, force: bool) -> None:
+    """Check that a new run may go into a folder.
+
+    Raises:
+        RunError: if it holds a run already, unless forced.
+    """
+    if (folder / SCORECARD).exists() and not force:
+        raise RunError(
+            f"{printable(folder)}: holds a finished run; choose another folder, or --force to replace it"
+        )
+    if (folder / PLAN).exists() and not force:
+        shown = printable(folder)
+        raise RunError(
+            f"{shown}: holds an unfinished run; go on with --resume {shown}, or --force to start again"
+        )
+
+
+def prepare(folder: Path, plan: Plan) -> None:
+    """Make a folder ready for a new run: remove an older run's files, and write down what is asked.
+
+    Raises:
+        StorageError: if the folder cannot be made or written.
+    """
+    make_folder(folder)
+    try:
+        for run in [folder, *folder.glob("seed-*")]:
+            for name in _RESULTS:
+                (run / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{printable(folder)}: cannot be cleared: {describe(error)}") from None
+    write_text(folder / "recipe.toml", plan.recipe.to_toml())
+    write_text(folder / PLAN, plan.to_json())
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a run that came to its end."""
+    return (folder / SCORECARD).exists()
+
+
+def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard | RepeatedScorecard:
+    """Do what is left to do of a run: train from the last checkpoint on, score, and write the results.
+
+    Raises:
+        MnistMlpError: if something is in the way; what the checkpoint holds stays.
+    """
+    remove_leftovers(folder)
+    if plan.repeats == 1:
+        return _carry_out_one(folder, plan.recipe, data, watch)
+    cards = []
+    for i in range(plan.repeats):
+        recipe = replace(plan.recipe, seed=plan.recipe.seed + i)
+        run = folder / f"seed-{recipe.seed}"
+        make_folder(run)
+        remove_leftovers(run)
+        if is_finished(run):
+            cards.append(Scorecard.from_json(read_text(run / SCORECARD)))
+        else:
+            write_text(run / "recipe.toml", recipe.to_toml())
+            cards.append(_carry_out_one(run, recipe, data, watch))
+    repeated = RepeatedScorecard(cards)
+    write_text(folder / "scorecard.md", repeated.to_markdown())
+    write_text(folder / SCORECARD, repeated.to_json())
+    return repeated
+
+
+def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Scorecard:
+    held_out = recipe.validation
+    if held_out >= len(data.train):
+        raise RunError(
+            f"--validation {held_out:,} leaves none of the {len(data.train):,} training digits to learn from"
+        )
+    kept = len(data.train) - held_out
+    network = Network([784, recipe.hidden, 10], start=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    training = Training(
+        network, data.train[:kept], recipe, validation=data.train[kept:] if held_out else None
+    )
+    identity = {"recipe": recipe.to_dict(), "data": data.files}
+    checkpoint = folder / CHECKPOINT
+    if checkpoint.exists():
+        _restore(training, checkpoint, identity)
+    watch.on_start(recipe, training.history)
+    while not training.finished:
+        record = training.run_epoch(watch.on_progress)
+        write_text(folder / "history.csv", history_csv(training.history))
+        arrays, values = training.state()
+        save_arrays(checkpoint, arrays, {**identity, **values})
+        watch.on_epoch(record)
+    card = _write_results(folder, training, identity, data)
+    checkpoint.unlink(missing_ok=True)
+    return card
+
+
+def _restore(training: Training, checkpoint: Path, identity: Mapping[str, Any]) -> None:
+    arrays, metadata = load_arrays(checkpoint)
+    for part in ("recipe", "data"):
+        if metadata.get(part) != identity[part]:
+            what = _difference(metadata.get(part), identity[part])
+            raise RunError(
+                f"{printable(checkpoint)}: the run began with other {part}: {what}; give it back the same"
+            )
+    try:
+        training.restore(arrays, metadata)
+    except TrainingError as error:
+        raise RunError(f"{printable(checkpoint)}: {error}; start the run again with --force") from None
+
+
+def _difference(old: object, new: Mapping[str, Any]) -> str:
+    if not isinstance(old, dict):
+        return "unknown"
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(
+        printable(f"{name} was {old.get(name, 'not there')}, is {new.get(name, 'not there')}", 120)
+        for name in names[:3]
+    )
+
+
+def _write_results(folder: Path, training: Training, identity: Mapping[str, Any], data: Data) -> Scorecard:
+    start = perf_counter()
+    network = training.result()
+    network.save(folder / MODEL, identity)
+    outputs = network.forward(scale_pixels(data.test.images))
+    seconds = {
+        "load": data.seconds,
+        "train": sum(record.seconds for record in training.history),
+        "score": perf_counter() - start,
+    }
+    facts = {"recipe": identity["recipe"], "seed": identity["recipe"]["seed"], "data": identity["data"]}
+    card = Scorecard.from_outputs(data.test.labels, outputs, **facts, seconds=seconds, versions=versions())
+    history = training.history
+    save_picture(
+        folder / "learning_curve.png", lambda axes: draw_learning_curve(axes, history, card.accuracy)
+    )
+    write_scorecard(folder, card, data.test)
+    return card
+
+
+def write_scorecard(folder: Path, card: Scorecard, digits: Digits) -> None:
+    """Write a scorecard, as pictures, Markdown and, last, JSON.
+
+    Raises:
+        StorageError: if a file cannot be written.
+    """
+    images = digits.images
+    save_picture(
+        folder / "confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), size=(7.2, 7.2)
+    )
+    save_picture(
+        folder / "mistakes.png", lambda axes: draw_mistakes(axes, images, card.mistakes), size=(7.2, 5.9)
+    )
+    write_text(folder / "scorecard.md", card.to_markdown())
+    write_text(folder / SCORECARD, card.to_json())
+
+
+def history_csv(history: list[EpochRecord]) -> str:
+    """The history as CSV text with a header line; what is not known stays empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow([column.name for column in fields(EpochRecord)])
+    writer.writerows(astuple(record) for record in history)
+    return text.getvalue()
+
+
+def versions() -> dict[str, str]:
+    """The versions of what the numbers depend on."""
+    names = ("mnist-mlp", "numpy", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
+
+
+def load_model(path: Path) -> tuple[Network, dict[str, Any]]:
+    """Load a network for digits, and what its file tells of its recipe: `recipe` and `seed`, where known.
+
+    Raises:
+        MnistMlpError: if the file cannot be read, or its network is not of 784 inputs and 10 outputs.
+    """
+    network = Network.load(path)
+    if (network.sizes[0], network.sizes[-1]) != (784, 10):
+        shape = "-".join(map(str, network.sizes))
+        raise RunError(f"{printable(path)}: a {shape} network; digits need 784 inputs and 10 outputs")
+    try:
+        recipe = Recipe().with_settings(load_arrays(path)[1].get("recipe", {}))
+    except (RecipeError, TypeError):
+        return network, {}  # a network of another maker: its weights are all that counts
+    return network, {"recipe": recipe.to_dict(), "seed": recipe.seed}
+
+
+def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
+    """Find a model file: the one named, that of the run named, or that of the newest run.
+
+    Of a run with repeats, the first seed's model is taken.
+
+    Raises:
+        RunError: if there is none.
+    """
+    if place is None:
+        finished = sorted(runs.glob(f"*/{SCORECARD}"), key=lambda path: path.stat().st_mtime_ns)
+        if not finished:
+            raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
+        place = finished[-1].parent
+    if not place.is_dir():
+        return place
+    models = [place / MODEL, *sorted(place.glob(f"seed-*/{MODEL}"))]
+    found = next((model for model in models if model.exists()), None)
+    if found is None:
+        raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")
+    return found
