@@ -2,8 +2,8 @@
 
 Gradient descent learns faster where the numbers that feed a layer scatter around zero (LeCun, Bottou, Orr
 and Müller, "Efficient BackProp", 1998). A sigmoid is a shifted and scaled hyperbolic tangent,
-sigmoid(z) = (1 + tanh(z / 2)) / 2, and a shift of a layer's inputs can be folded into its biases, so a network
-goes over into centred coordinates and back without changing what it computes.
+sigmoid(z) = (1 + tanh(z / 2)) / 2, and a shift of a layer's inputs can be folded into its biases, so a
+network goes over into centred coordinates and back without changing what it computes.
 """
 
 import numpy as np
