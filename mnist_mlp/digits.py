@@ -104,7 +104,7 @@ def encode_targets(labels: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
 
 def has_mnist(folder: str | Path) -> bool:
     """Whether `load_mnist` would find files for both splits in the folder."""
-    return all(_csv_file(folder, split) or _idx_files(folder, split) for split in _CSV_NAMES)
+    return all(_csv_file(folder, split) or find_idx(folder, split) for split in _CSV_NAMES)
 
 
 def load_mnist(folder: str | Path, split: str = "train", progress: Progress | None = None) -> Digits:
@@ -122,7 +122,7 @@ def load_mnist(folder: str | Path, split: str = "train", progress: Progress | No
     """
     if csv := _csv_file(folder, split):
         return read_csv(csv, progress)
-    if files := _idx_files(folder, split):
+    if files := find_idx(folder, split):
         return read_idx(*files)
     raise NoDigitsError(f"{printable(folder)}: holds no MNIST {split} digits; run: mnist-mlp download")
 
@@ -132,7 +132,8 @@ def _csv_file(folder: str | Path, split: str) -> Path | None:
     return path if path.exists() else None
 
 
-def _idx_files(folder: str | Path, split: str) -> tuple[Path, Path] | None:
+def find_idx(folder: str | Path, split: str) -> tuple[Path, Path] | None:
+    """The IDX files of images and labels that the folder holds for a split, if it holds both."""
     images = _first_file(folder, f"{_IDX_PREFIXES[split]}-images", "idx3-ubyte")
     labels = _first_file(folder, f"{_IDX_PREFIXES[split]}-labels", "idx1-ubyte")
     return (images, labels) if images and labels else None

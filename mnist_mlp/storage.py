@@ -89,13 +89,25 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-        _sync_folder(path.parent)
+        rename(temporary, path)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def rename(temporary: Path, path: Path) -> None:
+    """Give a complete file on the disk its name.
+
+    Raises:
+        StorageError: it cannot be given.
+    """
+    try:
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 @contextmanager
@@ -155,7 +167,7 @@ def read_text(path: str | Path, limit: int = 1 << 22) -> str:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove temporary files and folders that killed processes left in `folder`; call it before writing there.
+    """Remove temporary files and folders that killed processes left in `folder`, before writing there.
 
     One belongs to a killed process if none of its number runs, or if this process has the number by now.
     """

@@ -22,6 +22,7 @@ from mnist_mlp.storage import (
     printable,
     remove_leftovers,
     save_arrays,
+    temporary_folder,
     write_text,
 )
 
@@ -138,11 +139,29 @@ def test_leftovers_of_dead_writers_go_and_those_of_the_living_stay(tmp_path: Pat
         file.write(b"x")
         mine = temporary_files(tmp_path)
         assert any(name.startswith(".new.") for name in mine)
+    (tmp_path / f".work.{dead.pid}-0123abcd.tmp").mkdir()
+    (tmp_path / f".work.{dead.pid}-0123abcd.tmp" / "part").touch()
     remove_leftovers(tmp_path)
     left = {path.name for path in tmp_path.iterdir()}
     assert left - {names[2]} == {"a.csv", "b.tmp", f".a.{dead.pid}.tmp", "new"}
     assert names[2] in left or os.name == "nt"
     remove_leftovers(tmp_path / "absent")
+
+
+def test_a_temporary_folder_goes_with_its_content(tmp_path: Path) -> None:
+    def work() -> None:
+        with temporary_folder(tmp_path) as folder:
+            write_text(folder / "a.txt", "text")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert list(tmp_path.iterdir()) == []
+    with (
+        pytest.raises(StorageError, match="cannot be written: No such file"),
+        temporary_folder(tmp_path / "absent"),
+    ):
+        pass
 
 
 def test_text_from_strangers_prints_on_one_short_line() -> None:
