@@ -66,6 +66,16 @@ def _multiply_by_relu_slope(delta: Floats, y: Floats, scratch: Floats) -> None:
     np.multiply(delta, scratch, out=delta)
 
 
+def _softmax(z: Floats) -> None:
+    z -= z.max(axis=-1, keepdims=True)
+    np.exp(z, out=z)
+    z /= z.sum(axis=-1, keepdims=True)
+
+
+def _no_slope(*_: Floats) -> None:
+    raise TypeError("softmax has no slope of its own for each unit; it goes with a loss that needs none")
+
+
 def _nothing(*_: Floats) -> None:
     pass
 
@@ -77,5 +87,6 @@ ACTIVATIONS = {
         Activation("tanh", _tanh, _multiply_by_tanh_slope),
         Activation("relu", _relu, _multiply_by_relu_slope),
         Activation("linear", _nothing, _nothing),
+        Activation("softmax", _softmax, _no_slope),
     )
 }

@@ -9,45 +9,81 @@ network goes over into centred coordinates and back without changing what it com
 import numpy as np
 
 from mnist_mlp.network import Network, NetworkError
+from mnist_mlp.products import Floats
 
 # The mean of MNIST's training pixels is 0.1307 of 255, which `scale_pixels` takes to this.
 INPUT_MEAN = np.float32(0.01 + 0.99 * 0.1307)
 
 
-def centred(network: Network) -> Network:
-    """Return a copy that takes inputs less `INPUT_MEAN` and has tanh in place of sigmoid hidden units.
+def shift_inputs(network: Network, shift: np.floating) -> Network:
+    """Return a copy that computes the same from inputs less the shift.
+
+    Raises:
+        NetworkError: if it has no biases to fold the shift into.
+    """
+    copy = network.copy()
+    if copy.biases is None:
+        raise NetworkError("centring needs biases")
+    copy.biases[0] += copy.weights[0].sum(axis=1) * shift
+    return copy
+
+
+def to_tanh(network: Network) -> Network:
+    """Return a copy that computes the same with tanh in place of sigmoid hidden units.
 
     Raises:
         NetworkError: if it has no biases to fold the shifts into, or hidden units that are not sigmoid.
     """
-    return _converted(network, "sigmoid", "tanh", INPUT_MEAN, in_scale=0.5, out_scale=0.5, out_shift=0.5)
+    return _converted(network, "sigmoid", "tanh", in_scale=0.5, out_scale=0.5, out_shift=0.5)
 
 
-def uncentred(network: Network) -> Network:
-    """Undo `centred`: return a copy with sigmoid hidden units that takes what `scale_pixels` gives."""
-    return _converted(network, "tanh", "sigmoid", -INPUT_MEAN, in_scale=2.0, out_scale=2.0, out_shift=-1.0)
+def to_sigmoid(network: Network) -> Network:
+    """Return a copy that computes the same with sigmoid in place of tanh hidden units.
+
+    Raises:
+        NetworkError: if it has no biases to fold the shifts into, or hidden units that are not tanh.
+    """
+    return _converted(network, "tanh", "sigmoid", in_scale=2.0, out_scale=2.0, out_shift=-1.0)
 
 
 def _converted(
-    network: Network,
-    old: str,
-    new: str,
-    input_shift: np.float32,
-    *,
-    in_scale: float,
-    out_scale: float,
-    out_shift: float,
+    network: Network, old: str, new: str, *, in_scale: float, out_scale: float, out_shift: float
 ) -> Network:
     """Replace hidden units by others, where old(z) = out_scale * new(in_scale * z) + out_shift."""
-    if network.biases is None or any(name != old for name in network.activations[:-1]):
-        raise NetworkError(f"centring needs biases and {old} hidden units")
     copy = network.copy()
-    weights, biases = copy.weights, copy.biases or []
-    biases[0] += weights[0].sum(axis=1) * input_shift
-    for i in range(len(weights) - 1):
-        weights[i] *= in_scale
-        biases[i] *= in_scale
-        biases[i + 1] += weights[i + 1].sum(axis=1) * out_shift
-        weights[i + 1] *= out_scale
-    copy.activations = (*[new] * (len(weights) - 1), network.activations[-1])
+    if copy.biases is None or any(name != old for name in copy.activations[:-1]):
+        raise NetworkError(f"centring needs biases and {old} hidden units")
+    for i in range(len(copy.weights) - 1):
+        copy.weights[i] *= in_scale
+        copy.biases[i] *= in_scale
+        copy.biases[i + 1] += copy.weights[i + 1].sum(axis=1) * out_shift
+        copy.weights[i + 1] *= out_scale
+    copy.activations = (*[new] * (len(copy.weights) - 1), copy.activations[-1])
+    return copy
+
+
+def with_softmax(network: Network) -> Network:
+    """Return a copy with softmax in place of sigmoid outputs: it gives the same answers."""
+    copy = network.copy()
+    copy.activations = (*copy.activations[:-1], "softmax")
+    return copy
+
+
+def with_sigmoid(network: Network, inputs: Floats) -> Network:
+    """Return a copy with sigmoid in place of softmax outputs: it gives the same answers.
+
+    Softmax looks only at the differences of its weighted sums. For sigmoids to be apart from 0 and 1, all
+    output biases are moved alike, so that over the inputs (n, n_in) the middle between the largest and the
+    second weighted sum is zero on average.
+
+    Raises:
+        NetworkError: if it has no biases to move.
+    """
+    copy = network.copy()
+    if copy.biases is None:
+        raise NetworkError("softmax outputs need biases to become sigmoid ones")
+    copy.activations = (*copy.activations[:-1], "linear")
+    largest = np.sort(copy.forward(inputs), axis=1)[:, -2:]
+    copy.biases[-1] -= largest.mean()
+    copy.activations = (*copy.activations[:-1], "sigmoid")
     return copy

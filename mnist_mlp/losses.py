@@ -22,14 +22,14 @@ class Loss:
         value: outputs and targets, each (n, n_out), to the loss of each row, (n,).
         slope_in_weights: whether the output layer's weights learn from error x slope (else from the error).
         slope_handed_back: whether the layers before learn from error x slope (else from the error).
-        needs_sigmoid: whether the rule holds for sigmoid outputs only.
+        outputs: the output activations that the rule holds for.
     """
 
     name: str
     value: Callable[[Floats, Floats], Floats]
     slope_in_weights: bool
     slope_handed_back: bool
-    needs_sigmoid: bool
+    outputs: tuple[str, ...]
 
 
 def _squared_error(outputs: Floats, targets: Floats) -> Floats:
@@ -46,13 +46,19 @@ def _cross_entropy(outputs: Floats, targets: Floats) -> Floats:
     return np.asarray(-(targets * np.log(y) + (1 - targets) * np.log1p(-y)).sum(axis=1))
 
 
+def _softmax_cross_entropy(outputs: Floats, targets: Floats) -> Floats:
+    """Cross-entropy of outputs that sum to one, -Σ target log(output), for targets that do so too."""
+    return np.asarray(-(targets * np.log(np.maximum(outputs, np.finfo(outputs.dtype).tiny))).sum(axis=1))
+
+
 LOSSES = {
     loss.name: loss
     for loss in (
-        Loss("squared-error", _squared_error, True, True, False),
-        Loss("cross-entropy", _cross_entropy, False, False, True),
+        Loss("squared-error", _squared_error, True, True, ("sigmoid", "tanh", "relu", "linear")),
+        Loss("cross-entropy", _cross_entropy, False, False, ("sigmoid",)),
+        Loss("softmax-cross-entropy", _softmax_cross_entropy, False, False, ("softmax",)),
         # The rule of the MNIST document. It is not the gradient of one loss: the output weights descend the
         # squared error (which is the value reported), all earlier layers the cross-entropy.
-        Loss("raw-error", _squared_error, True, False, True),
+        Loss("raw-error", _squared_error, True, False, ("sigmoid",)),
     )
 }

@@ -27,7 +27,8 @@ class Network:
 
     Args:
         sizes: neurons a layer, the inputs first: ``[784, 200, 10]``.
-        activations: one name a layer after the inputs: sigmoid, tanh, relu or linear. All sigmoid if omitted.
+        activations: one name a layer after the inputs: sigmoid, tanh, relu or linear, for the last layer
+            also softmax. All sigmoid if omitted.
         start: how the weights are drawn. ``uniform`` is uniform in [-0.5, 0.5); ``normal-fan-out`` is normal
             with standard deviation 1/sqrt(n_out), ``normal-fan-in`` normal with 1/sqrt(n_in).
         biases: whether the layers have biases; they start at zero.
@@ -93,6 +94,8 @@ class Network:
             )
         if len(activations) != len(weights) or not weights:
             raise NetworkError(f"{len(weights)} layers need as many activations, not {len(activations)}")
+        if "softmax" in activations[:-1]:
+            raise NetworkError("softmax is for the last layer only")
         if any(W.ndim != 2 or 0 in W.shape for W in weights):
             raise NetworkError("each layer's weights must be a matrix (n_out, n_in)")
         for i, (before, after) in enumerate(pairwise(weights)):
@@ -181,9 +184,10 @@ class Network:
         """Look up a loss by its name and check that it fits the output activation, or raise NetworkError."""
         if name not in LOSSES:
             raise NetworkError(f"loss {name!r} is not known; choose one of {', '.join(LOSSES)}")
-        if LOSSES[name].needs_sigmoid and self.activations[-1] != "sigmoid":
+        last, fitting = self.activations[-1], LOSSES[name].outputs
+        if last not in fitting:
             raise NetworkError(
-                f"loss {name!r} needs sigmoid outputs, but the last layer is {self.activations[-1]}"
+                f"loss {name!r} needs {' or '.join(fitting)} outputs, but the last layer is {last}"
             )
         return LOSSES[name]
 

@@ -25,7 +25,8 @@ class Recipe:
         hidden: sigmoid units of the hidden layer.
         start: how the weights are drawn: uniform, normal-fan-out or normal-fan-in (see `Network`).
         biases: whether the layers have biases.
-        loss: squared-error, cross-entropy or raw-error (see `mnist_mlp.losses`).
+        loss: squared-error, cross-entropy or raw-error (see `mnist_mlp.losses`), or softmax-cross-entropy:
+            the outputs are softmax while training, and sigmoid, with the same answers, in the result.
         epochs: passes over the training digits.
         batch_size: rows an update.
         learning_rate: of the mean gradient of a batch, before the schedule.
@@ -33,10 +34,13 @@ class Recipe:
         momentum: how much of the last step goes into the next.
         weight_decay: weights shrink by learning_rate * weight_decay of themselves an update.
         schedule: of the learning rate: constant, or falling to zero as linear or cosine.
+        falling: the share of the training, at its end, over which the schedule falls.
         warmup: epochs over which the learning rate first rises from zero, in proportion.
         shuffled: whether the rows come in a new random order each epoch, else in file order.
-        centred: whether inputs and hidden outputs are centred on zero while training. The trained network is
-            turned back exactly into one that takes what `scale_pixels` gives.
+        centred: whether the inputs are centred on zero while training; the shift is folded into the biases of
+            the result, which takes what `scale_pixels` gives.
+        tanh: whether the hidden units are centred on zero too while training, as tanh units; the result has
+            sigmoid units that compute the same.
         averaging: time constant, in epochs, of the running mean of the weights that becomes the result;
             0 takes the last weights.
         rotation, scale, shear, shift, elastic, elastic_sigma: how far the training digits are distorted,
@@ -57,9 +61,11 @@ class Recipe:
     momentum: float = 0.0
     weight_decay: float = 0.0
     schedule: str = "constant"
+    falling: float = 1.0
     warmup: float = 0.0
     shuffled: bool = False
     centred: bool = False
+    tanh: bool = False
     averaging: float = 0.0
     rotation: float = 0.0
     scale: float = 0.0
@@ -73,8 +79,10 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
-        if self.centred and not self.biases:
-            raise RecipeError("centred = true needs biases = true: the shift is folded into them")
+        if not self.biases and (self.centred or self.tanh or self.loss == "softmax-cross-entropy"):
+            raise RecipeError(
+                "biases must be true for centred, tanh or softmax-cross-entropy: they end up in them"
+            )
 
     @property
     def distorted(self) -> bool:
@@ -85,7 +93,8 @@ class Recipe:
     def online(self) -> bool:
         """Whether the updates are one a row and plain, so that `train_online` does them."""
         plain = self.optimiser == "momentum" and self.momentum == 0 and self.weight_decay == 0
-        return self.batch_size == 1 and plain and not (self.centred or self.averaging or self.distorted)
+        direct = not (self.centred or self.tanh or self.averaging or self.distorted)
+        return self.batch_size == 1 and plain and direct and self.loss != "softmax-cross-entropy"
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Return this recipe with some settings changed.
@@ -109,7 +118,7 @@ class Recipe:
 
 _CHOICES = {
     "start": ("uniform", "normal-fan-out", "normal-fan-in"),
-    "loss": ("squared-error", "cross-entropy", "raw-error"),
+    "loss": ("squared-error", "cross-entropy", "raw-error", "softmax-cross-entropy"),
     "optimiser": ("momentum", "adam"),
     "schedule": ("constant", "linear", "cosine"),
 }
@@ -122,6 +131,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (1e-9, 1e3),
     "momentum": (0, 0.9999),
     "weight_decay": (0, 1),
+    "falling": (0.001, 1),
     "warmup": (0, 100_000),
     "averaging": (0, 100_000),
     "rotation": (0, 180),
@@ -166,6 +176,41 @@ RECIPES = {
     for recipe in (
         Recipe(name="tutorial"),
         Recipe(name="book", start="normal-fan-in", learning_rate=0.1),
+        Recipe(
+            name="fast",
+            start="normal-fan-in",
+            biases=True,
+            loss="cross-entropy",
+            epochs=8,
+            batch_size=32,
+            learning_rate=0.5,
+            momentum=0.9,
+            schedule="linear",
+            warmup=1.0,
+            shuffled=True,
+            centred=True,
+        ),
+        Recipe(
+            name="best",
+            start="normal-fan-in",
+            biases=True,
+            loss="softmax-cross-entropy",
+            epochs=200,
+            batch_size=128,
+            learning_rate=0.004,
+            optimiser="adam",
+            schedule="linear",
+            falling=0.5,
+            warmup=1.0,
+            shuffled=True,
+            centred=True,
+            tanh=True,
+            rotation=7.0,
+            scale=0.07,
+            shear=0.07,
+            shift=0.7,
+            elastic=20.0,
+        ),
     )
 }
 

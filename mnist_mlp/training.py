@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.centring import INPUT_MEAN, centred, uncentred
+from mnist_mlp.centring import INPUT_MEAN, shift_inputs, to_sigmoid, to_tanh, with_sigmoid, with_softmax
 from mnist_mlp.descent import Descent
 from mnist_mlp.digits import Digits, encode_targets, scale_pixels
 from mnist_mlp.distortion import Distortion
@@ -120,7 +120,8 @@ class Training:
         self._validation = validation
         self._recipe = recipe
         self._distortion = distortion_of(recipe)
-        self._network = centred(network) if recipe.centred else network.copy()
+        self._softmax = recipe.loss == "softmax-cross-entropy"
+        self._network = self._prepared(network)
         self._average = self._network.copy() if recipe.averaging else self._network
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
         self._descent: Descent | None = None
@@ -135,7 +136,7 @@ class Training:
                 momentum=recipe.momentum,
                 weight_decay=recipe.weight_decay,
             )
-        network.checked_loss(recipe.loss)
+        self._network.checked_loss(recipe.loss)
 
     @property
     def finished(self) -> bool:
@@ -144,7 +145,24 @@ class Training:
 
     def result(self) -> Network:
         """A copy of the network as trained so far, averaged, and fit for what `scale_pixels` gives."""
-        return uncentred(self._average) if self._recipe.centred else self._average.copy()
+        network = self._average
+        if self._recipe.tanh:
+            network = to_sigmoid(network)
+        if self._recipe.centred:
+            network = shift_inputs(network, -INPUT_MEAN)
+        if self._softmax:
+            network = with_sigmoid(network, scale_pixels(self._images[:_CHUNK]))
+        return network.copy()
+
+    def _prepared(self, network: Network) -> Network:
+        """A copy in the coordinates in which the recipe trains; `result` goes back."""
+        if self._softmax:
+            network = with_softmax(network)
+        if self._recipe.centred:
+            network = shift_inputs(network, INPUT_MEAN)
+        if self._recipe.tanh:
+            network = to_tanh(network)
+        return network.copy()
 
     def run_epoch(self, on_progress: Callable[[Progress], object] | None = None) -> EpochRecord:
         """Train for one epoch.
@@ -161,7 +179,7 @@ class Training:
         rows, rows_done, right, loss_sum = len(self._digits), 0, 0, 0.0
         for chunk in self._chunks(rng):
             images, labels = self._images[chunk], self._digits.labels[chunk]
-            targets = encode_targets(labels)
+            targets = self._targets(labels)
             step = (epoch - 1) * self._steps_an_epoch + rows_done // self._recipe.batch_size
             outputs = self._train_chunk(images, targets, step, rng)
             loss_sum += float(LOSSES[self._recipe.loss].value(outputs, targets).sum())
@@ -237,14 +255,22 @@ class Training:
         recipe = self._recipe
         done = step / (self._steps_an_epoch * recipe.epochs)
         rise = min(1.0, (step + 1) / max(1.0, recipe.warmup * self._steps_an_epoch))
-        fall = {"constant": 1.0, "linear": 1 - done, "cosine": (1 + cos(pi * done)) / 2}[recipe.schedule]
+        fallen = max(0.0, 1 - (1 - done) / recipe.falling)
+        fall = {"constant": 1.0, "linear": 1 - fallen, "cosine": (1 + cos(pi * fallen)) / 2}[recipe.schedule]
         return recipe.learning_rate * rise * fall
+
+    def _targets(self, labels: NDArray[np.uint8]) -> Floats:
+        """What the outputs shall be: for softmax 1 and 0, since they sum to one."""
+        return np.eye(10, dtype=np.float32)[labels] if self._softmax else encode_targets(labels)
 
     def _validate(self) -> tuple[float | None, float | None]:
         if self._validation is None:
             return None, None
-        outputs = self.result().forward(scale_pixels(self._validation.images))
-        loss = LOSSES[self._recipe.loss].value(outputs, encode_targets(self._validation.labels))
+        network = self.result()
+        if self._softmax:
+            network = with_softmax(network)
+        outputs = network.forward(scale_pixels(self._validation.images))
+        loss = LOSSES[self._recipe.loss].value(outputs, self._targets(self._validation.labels))
         return float(loss.mean()), float((outputs.argmax(axis=1) == self._validation.labels).mean())
 
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
