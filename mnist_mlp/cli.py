@@ -290,7 +290,7 @@ def show_digit(
     image, label = digits.images[index], int(digits.labels[index])
     title = f"{csv or f'{split.value} digit'} {index}, label {label}"
     screen.result(title)
-    versions = _distorted(image, 11) if distort else []
+    versions = _distorted(image, 14) if distort else []
     if distort:
         screen.raw(digits_side_by_side([image, *versions], screen.width, screen.colours, screen.unicode))
     else:
@@ -423,6 +423,7 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
     from mnist_mlp.reporting import show_repeated_scorecard, show_scorecard
     from mnist_mlp.scorecard import Scorecard
 
+    screen.note("")
     if isinstance(card, Scorecard):
         show_scorecard(screen, card)
     else:

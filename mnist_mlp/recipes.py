@@ -3,11 +3,11 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from math import isfinite
 from pathlib import Path
 from typing import Any, Self
 
 from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.storage import printable, read_text
 
 _LARGEST_FILE = 1 << 16  # bytes; a recipe is a page of text
 
@@ -153,16 +153,23 @@ def _checked(name: str, value: object) -> object:
         value = float(value) if abs(value) < 2**63 else float("inf")
     if type(value) is not kind:
         words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
-        raise RecipeError(f"{name} must be {words[kind]}, not {value!r:.50}")  # type: ignore[index]
+        raise RecipeError(f"{name} must be {words[kind]}, not {_shown(value)}")  # type: ignore[index]
     if name in _CHOICES and value not in _CHOICES[name]:
-        raise RecipeError(f"{name} must be one of {', '.join(_CHOICES[name])}, not {value!r:.50}")
+        raise RecipeError(f"{name} must be one of {', '.join(_CHOICES[name])}, not {_shown(value)}")
     if name == "name" and not (str(value).replace("-", "").isalnum() and len(str(value)) <= 40):
-        raise RecipeError(f"name must be up to 40 letters, digits and hyphens, not {value!r:.50}")
+        raise RecipeError(f"name must be up to 40 letters, digits and hyphens, not {_shown(value)}")
     if name in _RANGES:
         least, greatest = _RANGES[name]
-        if not (isfinite(value) and least <= value <= greatest):  # type: ignore[arg-type, operator]
-            raise RecipeError(f"{name} must be from {least:g} to {greatest:g}, not {value!r:.50}")
+        if not least <= value <= greatest:  # type: ignore[operator]
+            raise RecipeError(f"{name} must be from {least:g} to {greatest:g}, not {_shown(value)}")
     return value
+
+
+def _shown(value: object) -> str:
+    try:
+        return f"{value!r:.50}"
+    except (ValueError, RecursionError):  # thousands of digits, or of levels
+        return f"a {type(value).__name__} too large to show"
 
 
 def _toml(value: object) -> str:
@@ -222,7 +229,8 @@ def load_recipe(name_or_file: str) -> Recipe:
     those of the tutorial.
 
     Raises:
-        RecipeError: if there is no such recipe or file, or the file will not do.
+        RecipeError: if there is no such recipe, or the file will not do.
+        StorageError: if the file cannot be read.
     """
     if name_or_file in RECIPES:
         return RECIPES[name_or_file]
@@ -235,28 +243,22 @@ def load_recipe(name_or_file: str) -> Recipe:
     try:
         return _recipe_from_settings(_read_toml(path), path.stem)
     except RecipeError as error:
-        raise RecipeError(f"{path}: {error}") from None
+        raise RecipeError(f"{printable(path)}: {error}") from None
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    text = read_text(path, _LARGEST_FILE)
     try:
-        with path.open("rb") as file:
-            text = file.read(_LARGEST_FILE + 1)
-        if len(text) > _LARGEST_FILE:
-            raise RecipeError(f"too long for a recipe (over {_LARGEST_FILE} bytes)")
-        return tomllib.loads(text.decode())
-    except OSError as error:
-        raise RecipeError(f"cannot be read: {error.strerror}") from None
+        return tomllib.loads(text)
     except RecursionError:
         raise RecipeError("not a recipe: nested too deeply") from None
-    except ValueError as error:  # TOML's and Unicode's errors, and numbers too long
-        reason = "".join(c if c.isprintable() else "?" for c in str(error))
-        raise RecipeError(f"not TOML: {reason:.100}") from None
+    except ValueError as error:  # TOML's errors, and numbers too long
+        raise RecipeError(f"not TOML: {printable(error, 100)}") from None
 
 
 def _recipe_from_settings(settings: dict[str, Any], default_name: str) -> Recipe:
     base = settings.pop("base", "tutorial")
     if not isinstance(base, str) or base not in RECIPES:
-        raise RecipeError(f"base must be one of {', '.join(RECIPES)}, not {base!r:.50}")
+        raise RecipeError(f"base must be one of {', '.join(RECIPES)}, not {_shown(base)}")
     settings.setdefault("name", "".join(c if c.isalnum() else "-" for c in default_name)[:40])
     return RECIPES[base].with_settings(settings)

@@ -37,7 +37,7 @@ class Screen:
         self._err = Console(
             stderr=True, quiet=quiet, soft_wrap=True, highlight=False, markup=False, emoji=False
         )
-        self._bars = self._err.is_terminal and not quiet
+        self._bars = sys.stderr.isatty() and not quiet
 
     @property
     def width(self) -> int:
