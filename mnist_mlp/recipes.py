@@ -9,7 +9,7 @@ from typing import Any, Self
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.storage import printable, read_text
 
-_LARGEST_FILE = 1 << 16  # bytes; a recipe is a page of text
+_LARGEST_FILE = 1 << 14  # bytes; a recipe is a page of text, and a long one can take the parser long
 
 
 class RecipeError(MnistMlpError):
