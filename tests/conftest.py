@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+
+from mnist_mlp.digits import Digits, find_idx, read_idx, write_csv
+
+ARCHIVES = Path(__file__).parents[1] / "data"
+
+
+def _mnist(split: str) -> Digits:
+    files = find_idx(ARCHIVES, split)
+    assert files, f"{ARCHIVES} should hold the IDX archives"
+    return read_idx(*files)
+
+
+@pytest.fixture(scope="session")
+def mnist_train() -> Digits:
+    """The 60,000 training digits."""
+    return _mnist("train")
+
+
+@pytest.fixture(scope="session")
+def mnist_test() -> Digits:
+    """The 10,000 test digits."""
+    return _mnist("test")
+
+
+@pytest.fixture(scope="session")
+def few_digits(mnist_train: Digits) -> Digits:
+    """The first 400 training digits."""
+    return mnist_train[:400]
+
+
+@pytest.fixture(scope="session")
+def csv_files(
+    tmp_path_factory: pytest.TempPathFactory, few_digits: Digits, mnist_test: Digits
+) -> tuple[Path, Path]:
+    """CSV files of 400 training and 200 test digits, for reading only."""
+    folder = tmp_path_factory.mktemp("digits")
+    train, test = folder / "train.csv", folder / "test.csv"
+    write_csv(few_digits, train)
+    write_csv(mnist_test[:200], test)
+    return train, test
