@@ -12,7 +12,7 @@ from mnist_mlp.activations import ACTIVATIONS, Activation
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.losses import LOSSES, Loss
 from mnist_mlp.products import Floats, multiply_into
-from mnist_mlp.storage import load_arrays, save_arrays
+from mnist_mlp.storage import load_arrays, printable, save_arrays
 
 FORMAT_VERSION = 1
 _ROWS_AT_ONCE = 1000
@@ -90,7 +90,8 @@ class Network:
     def _set(self, weights: list[Floats], biases: list[Floats] | None, activations: Sequence[str]) -> None:
         if unknown := [name for name in activations if name not in ACTIVATIONS]:
             raise NetworkError(
-                f"activation {unknown[0]!r} is not known; choose one of {', '.join(ACTIVATIONS)}"
+                f"activation {printable(repr(unknown[0]), 60)} is not known; "
+                f"choose one of {', '.join(ACTIVATIONS)}"
             )
         if len(activations) != len(weights) or not weights:
             raise NetworkError(f"{len(weights)} layers need as many activations, not {len(activations)}")
@@ -104,6 +105,8 @@ class Network:
                 raise NetworkError(f"layer {i + 1} takes {n_in} inputs, but layer {i} has {n_out} neurons")
         if biases is not None and [b.shape for b in biases] != [(len(W),) for W in weights]:
             raise NetworkError("each layer's biases must be one a neuron")
+        if weights[0].dtype not in (np.float32, np.float64):
+            raise NetworkError(f"a network computes in float32 or float64, not {weights[0].dtype}")
         if not all(np.isfinite(array).all() for array in [*weights, *(biases or [])]):
             raise NetworkError("the weights and biases must be finite numbers")
         self.weights = weights
@@ -225,7 +228,7 @@ class Network:
         try:
             return cls._from_file(arrays, metadata)
         except NetworkError as error:
-            raise NetworkError(f"{path}: not a model of this program: {error}") from None
+            raise NetworkError(f"{printable(path)}: not a model of this program: {error}") from None
 
     @classmethod
     def _from_file(cls, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> Self:
