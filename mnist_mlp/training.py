@@ -181,17 +181,15 @@ class Training:
             images, labels = self._images[chunk], self._digits.labels[chunk]
             targets = self._targets(labels)
             step = (epoch - 1) * self._steps_an_epoch + rows_done // self._recipe.batch_size
-            outputs = self._train_chunk(images, targets, step, rng)
-            loss_sum += float(LOSSES[self._recipe.loss].value(outputs, targets).sum())
-            if not np.isfinite(loss_sum):
-                rate = self._recipe.learning_rate
-                raise TrainingError(
-                    f"epoch {epoch}: the loss is no longer finite; choose a learning rate below {rate:g}"
-                )
+            with np.errstate(over="ignore", invalid="ignore"):
+                outputs = self._train_chunk(images, targets, step, rng)
+                loss_sum += float(LOSSES[self._recipe.loss].value(outputs, targets).sum())
+            self._check_finite(epoch, np.asarray(loss_sum))
             right += int((outputs.argmax(axis=1) == labels).sum())
             rows_done += len(labels)
             if on_progress is not None:
                 on_progress(Progress(epoch, rows_done, rows, right / rows_done))
+        self._check_finite(epoch, *self.state()[0].values())
         validation_loss, validation_accuracy = self._validate()
         record = EpochRecord(
             epoch,
@@ -204,6 +202,13 @@ class Training:
         )
         self.history.append(record)
         return record
+
+    def _check_finite(self, epoch: int, *arrays: Floats) -> None:
+        if not all(np.isfinite(array).all() for array in arrays):
+            rate = self._recipe.learning_rate
+            raise TrainingError(
+                f"epoch {epoch}: the loss is no longer finite; choose a learning rate below {rate:g}"
+            )
 
     def _chunks(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp] | slice]:
         """The rows of an epoch, in whole batches: slices in file order, indices where the recipe shuffles."""
@@ -227,8 +232,8 @@ class Training:
             self._descent.learning_rate = self._learning_rate(step)
             outputs[batch] = self._descent.step(self._batch_inputs(images[batch], rng), targets[batch])
             step += 1
-            if recipe.averaging and step % _STEPS_BETWEEN_AVERAGES == 0:
-                self._average_in(step // _STEPS_BETWEEN_AVERAGES)
+            if recipe.averaging and step % _STEPS_BETWEEN_AVERAGES == 1:
+                self._average_in(step // _STEPS_BETWEEN_AVERAGES + 1)
         return outputs
 
     def _batch_inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
@@ -294,24 +299,35 @@ class Training:
             and np.isfinite(arrays[name]).all()
             for name, array in own.items()
         )
-        if not same:
+        history = _history_from(values.get("history"))
+        steps = len(history) * self._steps_an_epoch
+        if not same or len(history) > self._recipe.epochs or steps != arrays.get("descent.steps", steps):
             raise TrainingError("the state does not belong to a training by this recipe")
-        self.history = _history_from(values.get("history"))
+        self.history = history
         for name, array in own.items():
             array[...] = arrays[name]
+        if self._descent is not None:
+            state = {name.removeprefix("descent."): array for name, array in arrays.items()}
+            self._descent.restore({name: state[name] for name in self._descent.state()})
 
 
 def _history_from(records: object) -> list[EpochRecord]:
     names = [field.name for field in fields(EpochRecord)]
-    numbers = (int, float, type(None))
     if not isinstance(records, list) or not all(
         isinstance(record, dict)
-        and list(record) == names
-        and all(type(x) in numbers for x in record.values())
-        for record in records
+        and sorted(record) == sorted(names)
+        and type(record["epoch"]) is int
+        and record["epoch"] == epoch
+        and all(_is_measured(record[name], name) for name in names[1:])
+        for epoch, record in enumerate(records, 1)
     ):
         raise TrainingError("its history cannot be read")
     return [EpochRecord(**record) for record in records]
+
+
+def _is_measured(value: object, name: str) -> bool:
+    may_be_missing = name.startswith("validation")
+    return (value is None and may_be_missing) or (type(value) is float and 0 <= value < 1e9)
 
 
 def distortion_of(recipe: Recipe) -> Distortion:
