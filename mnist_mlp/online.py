@@ -11,9 +11,8 @@ which needs two matrix products for the block, X W^T and X X^T, and a third one 
 end. The later layers are small and are updated row by row. The numbers are the same up to rounding.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any
 
 import numpy as np
 from scipy.linalg import blas
@@ -23,7 +22,9 @@ from mnist_mlp.losses import Loss
 from mnist_mlp.network import Network, NetworkError
 from mnist_mlp.products import Floats, multiply_into
 
-BLOCK_SIZE = 48
+BLOCK_SIZE = 64
+
+Call = Callable[[], object]
 
 
 def train_online(
@@ -69,95 +70,83 @@ def train_online(
 
 
 class _Block:
-    """The buffers for blocks of a fixed number of rows, used again for each block."""
+    """A fixed number of rows to train on, used again for each block.
+
+    The arithmetic of a row is a dozen small calls, so that what Python does around them counts. They always
+    work on the same buffers, and are put together once, as one list of calls for all rows of the block.
+    """
 
     def __init__(
         self, network: Network, rows: int, learning_rate: float, loss: Loss, *, train_biases: bool
     ) -> None:
-        self._weights = network.weights[0]
-        self._biases = network.biases[0] if network.biases else None
-        self._train_biases = train_biases
+        self._network = network
         self._learning_rate = learning_rate
-        self._weighted_sums = np.empty((rows, len(self._weights)), network.dtype)
-        self._deltas = np.empty_like(self._weighted_sums)
+        self._loss = loss
+        self._train_biases = network.biases is not None and train_biases
+        self._activations = [ACTIVATIONS[name] for name in network.activations]
+        # The first layer's weighted sums, which become its outputs, and its deltas, both for the whole block;
+        # likewise what goes in and out at the other end. The layers between need buffers for one row only.
+        hidden, outputs = len(network.weights[0]), len(network.weights[-1])
+        self._weighted_sums, self._deltas = (np.empty((rows, hidden), network.dtype) for _ in range(2))
+        self._targets, self._outputs = (np.empty((rows, outputs), network.dtype) for _ in range(2))
         self._gram = np.empty((rows, rows), network.dtype)
-        # For row t: its products with the rows before it, and the deltas of those.
-        self._earlier = [(self._gram[t, :t], self._deltas[:t]) for t in range(rows)]
-        self._row = _Row(network, learning_rate, loss, train_biases=train_biases)
+        self._scratch = [np.empty(len(W), W.dtype) for W in network.weights]
+        self._calls = [call for t in range(rows) for call in self._row_calls(t)]
 
     def train(self, x: Floats, targets: Floats, outputs: Floats) -> None:
         """Train on the rows x, and write into outputs what each got before its update."""
-        Z, G, D, row = self._weighted_sums, self._gram, self._deltas, self._row
-        multiply_into(Z, x, self._weights.T)
+        W, Z, G, D = self._network.weights[0], self._weighted_sums, self._gram, self._deltas
+        multiply_into(Z, x, W.T)
         multiply_into(G, x, x.T, scale=-self._learning_rate)
-        if self._biases is not None:
-            Z += self._biases
-            if self._train_biases:
-                G -= self._learning_rate  # a bias is the weight of an input that is always 1
-        for (products, deltas), z, delta, target, output in zip(
-            self._earlier, Z, D, targets, outputs, strict=True
-        ):
-            np.dot(products, deltas, out=delta)
-            np.add(z, delta, out=row.hidden)
-            for step in row.forward:
-                step()
-            np.subtract(row.output, target, out=row.error)
-            for step in row.backward:
-                step()
-            delta[:] = row.hidden_delta
-            output[:] = row.output
-        multiply_into(self._weights, D.T, x, scale=-self._learning_rate, keep=1.0)
-        if self._biases is not None and self._train_biases:
-            self._biases -= self._learning_rate * D.sum(axis=0)
+        if self._network.biases is not None:
+            Z += self._network.biases[0]
+        if self._train_biases:
+            G -= self._learning_rate  # a bias is the weight of an input that is always 1
+        self._targets[:] = targets
+        for call in self._calls:
+            call()
+        outputs[:] = self._outputs
+        multiply_into(W, D.T, x, scale=-self._learning_rate, keep=1.0)
+        if self._network.biases is not None and self._train_biases:
+            self._network.biases[0] -= self._learning_rate * D.sum(axis=0)
 
+    def _row_calls(self, t: int) -> Iterator[Call]:
+        """The calls for row t: weighted sums, forwards, back, and the updates of the later layers."""
+        weights, biases = self._network.weights, self._network.biases
+        last, scratch = len(weights) - 1, self._scratch
+        between = [np.empty(len(W), W.dtype) for W in weights[1:-1]]
+        y = [self._weighted_sums[t], *between, self._outputs[t]][-len(weights) :]
+        deltas = [self._deltas[t], *(np.empty_like(outputs) for outputs in y[1:])]
 
-class _Row:
-    """The arithmetic of one row behind its first weighted sums, as calls on fixed buffers.
+        def multiply_by_slope(i: int) -> Call:
+            return partial(self._activations[i].multiply_by_slope, deltas[i], y[i], scratch[i])
 
-    The calls are small, so that what Python does around them counts. They are put together once.
-
-    Attributes:
-        hidden: the first layer's weighted sums go in here, and become its outputs.
-        output: the network's outputs, after the calls in `forward`.
-        error: outputs less targets go in here; then the calls in `backward` update the later layers.
-        hidden_delta: the first layer's deltas, after `backward`.
-    """
-
-    def __init__(self, network: Network, learning_rate: float, loss: Loss, *, train_biases: bool) -> None:
-        weights, last = network.weights, len(network.weights) - 1
-        biases = network.biases or []
-        activations = [ACTIVATIONS[name] for name in network.activations]
-        y, deltas, scratch = ([np.empty(len(W), W.dtype) for W in weights] for _ in range(3))
-        add_outer = blas.sger if network.dtype == np.float32 else blas.dger
-
-        def multiply_by_slope(i: int) -> partial[object]:
-            return partial(activations[i].multiply_by_slope, deltas[i], y[i], scratch[i])
-
-        self.hidden, self.output, self.error, self.hidden_delta = y[0], y[last], deltas[last], deltas[0]
-        self.forward: list[Callable[[], object]] = [partial(activations[0].apply, y[0])]
+        yield partial(np.dot, self._gram[t, :t], self._deltas[:t], scratch[0])
+        yield partial(np.add, self._weighted_sums[t], scratch[0], y[0])
+        yield partial(self._activations[0].apply, y[0])
         for i in range(1, last + 1):
-            self.forward.append(partial(np.dot, weights[i], y[i - 1], y[i]))
+            yield partial(np.dot, weights[i], y[i - 1], y[i])
             if biases:
-                self.forward.append(partial(np.add, y[i], biases[i], y[i]))
-            self.forward.append(partial(activations[i].apply, y[i]))
+                yield partial(np.add, y[i], biases[i], y[i])
+            yield partial(self._activations[i].apply, y[i])
 
-        self.backward: list[Callable[[], object]] = []
-        if loss.slope_handed_back:
-            self.backward.append(multiply_by_slope(last))
+        yield partial(np.subtract, y[last], self._targets[t], deltas[last])
+        if self._loss.slope_handed_back:
+            yield multiply_by_slope(last)
         for i in range(last, 0, -1):
-            self.backward.append(partial(np.dot, deltas[i], weights[i], deltas[i - 1]))
-            self.backward.append(multiply_by_slope(i - 1))
-        if loss.slope_in_weights and not loss.slope_handed_back:
-            self.backward.append(multiply_by_slope(last))
+            yield partial(np.dot, deltas[i], weights[i], deltas[i - 1])
+            yield multiply_by_slope(i - 1)
+        if self._loss.slope_in_weights and not self._loss.slope_handed_back:
+            yield multiply_by_slope(last)
+
+        add_outer = blas.sger if self._network.dtype == np.float32 else blas.dger
         for i in range(1, last + 1):
-            transposed = weights[i].T  # BLAS adds to it in place, since it stores by columns
-            outer = partial(add_outer, -learning_rate, y[i - 1], deltas[i], a=transposed, overwrite_a=1)
-            self.backward.append(outer)
-            if biases and train_biases:
-                bias, rate = biases[i], network.dtype.type(learning_rate)
-                self.backward.append(partial(_subtract_scaled, bias, rate, deltas[i], scratch[i]))
+            columns = weights[i].T  # BLAS stores by columns, and so adds to it in place
+            yield partial(add_outer, -self._learning_rate, y[i - 1], deltas[i], a=columns, overwrite_a=1)
+            if biases and self._train_biases:
+                yield partial(_subtract_scaled, biases[i], self._learning_rate, deltas[i], scratch[i])
 
 
-def _subtract_scaled(array: Floats, factor: np.floating[Any], other: Floats, scratch: Floats) -> None:
+def _subtract_scaled(array: Floats, factor: float, other: Floats, scratch: Floats) -> None:
     np.multiply(other, factor, out=scratch)
     np.subtract(array, scratch, out=array)
