@@ -58,13 +58,12 @@ def train_online(
     t = network.as_rows(targets, network.sizes[-1], "targets")
     if len(x) != len(t):
         raise NetworkError(f"{len(x)} rows of inputs need as many targets, not {len(t)}")
+    checked_loss = network.checked_loss(loss)
     outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
     for first in range(0, len(x), block_size):
         rows = slice(first, first + block_size)
         if first == 0 or len(x) - first < block_size:
-            block = _Block(
-                network, len(x[rows]), learning_rate, network.checked_loss(loss), train_biases=train_biases
-            )
+            block = _Block(network, len(x[rows]), learning_rate, checked_loss, train_biases=train_biases)
         block.train(x[rows], t[rows], outputs[rows])
     return outputs
 
