@@ -23,7 +23,7 @@ from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.network import Network
 from mnist_mlp.pictures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
 from mnist_mlp.recipes import Recipe, RecipeError
-from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
+from mnist_mlp.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.storage import (
     StorageError,
     describe,
@@ -221,7 +221,7 @@ def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard |
         make_folder(run)
         remove_leftovers(run)
         if is_finished(run):
-            cards.append(Scorecard.from_json(read_text(run / SCORECARD)))
+            cards.append(_read_card(run / SCORECARD, _identity(recipe, data)))
         else:
             write_text(run / "recipe.toml", recipe.to_toml())
             cards.append(_carry_out_one(run, recipe, data, watch))
@@ -242,7 +242,7 @@ def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Sc
     training = Training(
         network, data.train[:kept], recipe, validation=data.train[kept:] if held_out else None
     )
-    identity = {"recipe": recipe.to_dict(), "data": data.files}
+    identity = _identity(recipe, data)
     checkpoint = folder / CHECKPOINT
     if checkpoint.exists():
         _restore(training, checkpoint, identity)
@@ -258,18 +258,36 @@ def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Sc
     return card
 
 
+def _identity(recipe: Recipe, data: Data) -> dict[str, dict[str, Any]]:
+    """What must be the same where a run is taken up again."""
+    return {"recipe": recipe.to_dict(), "data": data.files}
+
+
+def _read_card(path: Path, identity: Mapping[str, Any]) -> Scorecard:
+    try:
+        card = Scorecard.from_json(read_text(path))
+    except ScoreError as error:
+        raise RunError(f"{printable(path)}: {error}") from None
+    _check_identity(path, {"recipe": card.recipe, "data": card.data}, identity)
+    return card
+
+
 def _restore(training: Training, checkpoint: Path, identity: Mapping[str, Any]) -> None:
     arrays, metadata = load_arrays(checkpoint)
-    for part in ("recipe", "data"):
-        if metadata.get(part) != identity[part]:
-            what = _difference(metadata.get(part), identity[part])
-            raise RunError(
-                f"{printable(checkpoint)}: the run began with other {part}: {what}; give it back the same"
-            )
+    _check_identity(checkpoint, metadata, identity)
     try:
         training.restore(arrays, metadata)
     except TrainingError as error:
         raise RunError(f"{printable(checkpoint)}: {error}; start the run again with --force") from None
+
+
+def _check_identity(path: Path, found: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    for part in ("recipe", "data"):
+        if found.get(part) != identity[part]:
+            what = _difference(found.get(part), identity[part])
+            raise RunError(
+                f"{printable(path)}: the run began with other {part}: {what}; give it back the same"
+            )
 
 
 def _difference(old: object, new: Mapping[str, Any]) -> str:
@@ -366,7 +384,8 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
         place = finished[-1].parent
     if not place.is_dir():
         return place
-    models = [place / MODEL, *sorted(place.glob(f"seed-*/{MODEL}"))]
+    of_seeds = sorted(place.glob(f"seed-*/{MODEL}"), key=lambda path: (len(path.parent.name), path))
+    models = [place / MODEL, *of_seeds]
     found = next((model for model in models if model.exists()), None)
     if found is None:
         raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")
