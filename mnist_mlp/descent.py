@@ -62,13 +62,19 @@ class Descent:
         """Take one step down the gradient of a batch.
 
         Args:
-            inputs: (n, n_in), in the network's dtype.
+            inputs: (n, n_in), at least one row and at most `rows`.
             targets: (n, n_out).
 
         Returns:
             The outputs of the rows before the step, (n, n_out); they last until the next call.
+
+        Raises:
+            NetworkError: if the shapes do not fit.
         """
-        n = len(inputs)
+        inputs, targets = self._network.as_batch(inputs, targets)
+        n, most = len(inputs), self._ones.size
+        if n > most:
+            raise NetworkError(f"a batch of {n} rows, where at most {most} were announced")
         outputs = self._passes.forward(inputs)
         layers = list(self._passes.backward(targets, self._loss))
         self._steps += 1

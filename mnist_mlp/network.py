@@ -165,17 +165,12 @@ class Network:
         Args:
             inputs: (n, n_in), at least one row.
             targets: (n, n_out).
-            loss: squared-error, cross-entropy or raw-error; see `mnist_mlp.losses`.
+            loss: see `mnist_mlp.losses`.
 
         Raises:
             NetworkError: if the shapes do not fit, or the loss does not fit the output activation.
         """
-        x = self.as_rows(inputs, self.sizes[0], "inputs")
-        t = self.as_rows(targets, self.sizes[-1], "targets")
-        if len(x) != len(t) or not len(x):
-            raise NetworkError(
-                f"{len(x)} rows of inputs need as many targets, and at least one; got {len(t)}"
-            )
+        x, t = self.as_batch(inputs, targets)
         passes = Backpropagation(self, len(x))
         passes.forward(x)
         layers = list(passes.backward(t, self.checked_loss(loss)))
@@ -200,6 +195,16 @@ class Network:
         if rows.ndim != 2 or rows.shape[1] != columns:
             raise NetworkError(f"{what} of shape {rows.shape} do not fit: this network takes (n, {columns})")
         return rows
+
+    def as_batch(self, inputs: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
+        """Return both in the network's dtype, checked to fit it and each other, or raise NetworkError."""
+        x = self.as_rows(inputs, self.sizes[0], "inputs")
+        t = self.as_rows(targets, self.sizes[-1], "targets")
+        if len(x) != len(t) or not len(x):
+            raise NetworkError(
+                f"{len(x)} rows of inputs need as many targets, and at least one; got {len(t)}"
+            )
+        return x, t
 
     def save(self, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
         """Write the network to a safetensors file, whole or not at all.
