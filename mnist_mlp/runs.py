@@ -7,10 +7,10 @@ repeats, each seed has such a folder of its own below, and the scorecard of thei
 
 import csv
 import io
-import itertools
 import json
 import platform
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 from mnist_mlp.digits import Digits, scale_pixels
+from mnist_mlp.doctor import examine_digits, examine_network
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.network import Network
 from mnist_mlp.pictures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
@@ -145,13 +146,26 @@ class Watch:
     on_start: Callable[[Recipe, list[EpochRecord]], object] = field(default=lambda *_: None)
     on_progress: Callable[[Progress], object] = field(default=lambda _: None)
     on_epoch: Callable[[EpochRecord], object] = field(default=lambda _: None)
+    on_warning: Callable[[str], object] = field(default=lambda _: None)
 
 
 def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
-    """Name a folder for a run that starts now, ``runs/<UTC time>-<recipe>``, that is not taken yet."""
-    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}"
-    names = itertools.chain([stem], (f"{stem}-{i}" for i in itertools.count(2)))
-    return next(runs / name for name in names if not (runs / name).exists())
+    """Make a folder of its own for a run that starts now, ``runs/<UTC time>-<recipe>``.
+
+    Raises:
+        StorageError: if it cannot be made.
+    """
+    make_folder(runs)
+    stem, i = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}", 1
+    while True:
+        folder = runs / (f"{stem}-{i}" if i > 1 else stem)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            i += 1
+        except OSError as error:
+            raise _cannot_make(folder, error) from None
 
 
 def make_folder(folder: Path) -> None:
@@ -163,7 +177,11 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise StorageError(f"{printable(folder)}: cannot be made: {describe(error)}") from None
+        raise _cannot_make(folder, error) from None
+
+
+def _cannot_make(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"{printable(folder)}: cannot be made: {describe(error)}")
 
 
 def check_free(folder: Path, *, force: bool) -> None:
@@ -191,7 +209,7 @@ def prepare(folder: Path, plan: Plan) -> None:
     """
     make_folder(folder)
     try:
-        for run in [folder, *folder.glob("seed-*")]:
+        for run in [folder, *(run for run in folder.glob("seed-*") if not run.is_symlink())]:
             for name in _RESULTS:
                 (run / name).unlink(missing_ok=True)
     except OSError as error:
@@ -205,6 +223,13 @@ def is_finished(folder: Path) -> bool:
     return (folder / SCORECARD).exists()
 
 
+def tidy(folder: Path) -> None:
+    """Remove what a process left in the folder of a finished run that was killed right at the end."""
+    remove_leftovers(folder)
+    with suppress(OSError):
+        (folder / CHECKPOINT).unlink()
+
+
 def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard | RepeatedScorecard:
     """Do what is left to do of a run: train from the last checkpoint on, score, and write the results.
 
@@ -212,15 +237,20 @@ def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard |
         MnistMlpError: if something is in the way; what the checkpoint holds stays.
     """
     remove_leftovers(folder)
+    for warning in examine_digits(data.train, data.test):
+        watch.on_warning(warning)
     if plan.repeats == 1:
         return _carry_out_one(folder, plan.recipe, data, watch)
     cards = []
     for i in range(plan.repeats):
         recipe = replace(plan.recipe, seed=plan.recipe.seed + i)
         run = folder / f"seed-{recipe.seed}"
+        if run.is_symlink():
+            raise RunError(f"{printable(run)}: is a link, perhaps out of the run's folder; remove it")
         make_folder(run)
         remove_leftovers(run)
         if is_finished(run):
+            tidy(run)
             cards.append(_read_card(run / SCORECARD, _identity(recipe, data)))
         else:
             write_text(run / "recipe.toml", recipe.to_toml())
@@ -247,12 +277,17 @@ def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Sc
     if checkpoint.exists():
         _restore(training, checkpoint, identity)
     watch.on_start(recipe, training.history)
+    warned: set[str] = set()
     while not training.finished:
         record = training.run_epoch(watch.on_progress)
         write_text(folder / "history.csv", history_csv(training.history))
         arrays, values = training.state()
         save_arrays(checkpoint, arrays, {**identity, **values})
         watch.on_epoch(record)
+        for warning in examine_network(training.result(), data.train[:kept]):
+            if warning not in warned:
+                watch.on_warning(warning)
+                warned.add(warning)
     card = _write_results(folder, training, identity, data)
     checkpoint.unlink(missing_ok=True)
     return card
