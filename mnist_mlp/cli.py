@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from mnist_mlp import __version__
-from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.errors import MnistMlpError, harmless
 
 if TYPE_CHECKING:
     import numpy as np
@@ -101,7 +101,7 @@ def _terminate(*_: object) -> NoReturn:
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    typer.echo(message, err=True)
+    typer.echo(harmless(message), err=True)
     raise typer.Exit(code)
 
 
@@ -142,8 +142,11 @@ def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
 @_command
 def train(
     recipe: Annotated[
-        str, typer.Option(metavar="NAME|FILE.toml", help="tutorial, book, fast, best or a file.")
-    ] = "tutorial",
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.toml", help="tutorial, book, fast, best or a file.", show_default="tutorial"
+        ),
+    ] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="Passes over the training digits.")] = None,
     hidden: Annotated[int | None, typer.Option(min=1, help="Hidden units.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
@@ -168,10 +171,9 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show results only.")] = False,
 ) -> None:
     """Train a network on the digits, score it on the test digits, and write all of it to a folder."""
-    from time import perf_counter
-
     from mnist_mlp import runs
     from mnist_mlp.reporting import Screen
+    from mnist_mlp.storage import locked
 
     screen = Screen(quiet=quiet)
     settings = {
@@ -188,27 +190,29 @@ def train(
     if resume is not None:
         if out is not None or force:
             raise typer.BadParameter("--resume goes on in the run's own folder; leave out --out and --force")
-        plan = runs.Plan.read(resume)
-        plan.check_same({**given, **asked} | ({} if repeats is None else {"repeats": repeats}))
-        if runs.is_finished(resume):
-            screen.result(f"{resume}: finished already; nothing to do")
-            return
-        folder = resume
-    else:
-        plan = runs.Plan(_recipe(recipe, given), repeats or 1, **asked)
-        if plan.data_dir is None and not (train_csv and test_csv):
-            plan = replace(plan, data_dir=str(_data_folder(None).absolute()))
-        folder = out or runs.new_folder(plan.recipe.name)
-        runs.check_free(folder, force=force)
-    load = partial(_digits, plan.data_dir, screen=screen, mirrors=mirror, offline=offline)
-    start = perf_counter()
-    train_digits = load(plan.train_csv, "train")
-    test_digits = load(plan.test_csv, "test")
-    data = runs.Data(train_digits, test_digits, perf_counter() - start)
-    if resume is None:
+        with locked(resume):
+            plan = runs.Plan.read(resume)
+            whole = {} if recipe is None else _recipe(recipe, given).to_dict()
+            plan.check_same({**whole, **given, **asked} | ({} if repeats is None else {"repeats": repeats}))
+            if runs.is_finished(resume):
+                runs.tidy(resume)
+                screen.result(f"{resume}: finished already; nothing to do")
+            else:
+                # Where a run from elsewhere says its digits are, nothing is downloaded to.
+                _train(resume, plan, _load(plan, screen, None, offline=True), screen)
+        return
+    plan = runs.Plan(_recipe(recipe or "tutorial", given), repeats or 1, **asked)
+    if plan.data_dir is None and not (train_csv and test_csv):
+        plan = replace(plan, data_dir=str(_data_folder(None).absolute()))
+    if out is not None:
+        runs.check_free(out, force=force)
+    data = _load(plan, screen, mirror, offline=offline)
+    folder = out or runs.new_folder(plan.recipe.name)
+    runs.make_folder(folder)
+    with locked(folder):
+        runs.check_free(folder, force=force)  # another process may have been here
         runs.prepare(folder, plan)
-    card = _train_until_stopped(folder, plan, data, screen)
-    _show_end(folder, plan, card, screen)
+        _train(folder, plan, data, screen)
 
 
 @app.command()
@@ -373,9 +377,20 @@ def _digits(
         return load_mnist(folder, split, progress)
 
 
-def _train_until_stopped(
-    folder: Path, plan: "Plan", data: "Data", screen: "Screen"
-) -> "Scorecard | RepeatedScorecard":
+def _load(plan: "Plan", screen: "Screen", mirrors: list[str] | None, *, offline: bool) -> "Data":
+    from time import perf_counter
+
+    from mnist_mlp.runs import Data
+
+    load = partial(_digits, plan.data_dir, screen=screen, mirrors=mirrors, offline=offline)
+    start = perf_counter()
+    train_digits = load(plan.train_csv, "train")
+    test_digits = load(plan.test_csv, "test")
+    return Data(train_digits, test_digits, perf_counter() - start)
+
+
+def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
+    """Train until the end, or until stopped, and show what came of it."""
     from mnist_mlp import runs
 
     try:
@@ -385,12 +400,12 @@ def _train_until_stopped(
                 report.on_progress(progress)
                 check_stop()
 
-            return runs.carry_out(
-                folder, plan, data, runs.Watch(report.on_start, on_progress, report.on_epoch)
-            )
+            watch = runs.Watch(report.on_start, on_progress, report.on_epoch, screen.warning)
+            card = runs.carry_out(folder, plan, data, watch)
     except (KeyboardInterrupt, _Terminated):
         screen.note(f"stopped; go on with: mnist-mlp train --resume {folder}")
         raise
+    _show_end(folder, plan, card, screen)
 
 
 @contextmanager

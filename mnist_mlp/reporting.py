@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from textwrap import fill
 from time import monotonic
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from mnist_mlp.errors import harmless
 from mnist_mlp.recipes import Recipe
 from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.terminal import Colours, shows_blocks
@@ -59,7 +61,7 @@ class Screen:
 
     def result(self, text: str = "") -> None:
         """Print a line of a result."""
-        self._out.print(text)
+        self._out.print(harmless(text))
 
     def table(self, table: Table) -> None:
         """Print a table of results."""
@@ -71,7 +73,11 @@ class Screen:
 
     def note(self, text: str) -> None:
         """Print a line of progress or advice, to standard error."""
-        self._err.print(text)
+        self._err.print(harmless(text))
+
+    def warning(self, text: str) -> None:
+        """Print a sentence about something that seems wrong, to standard error."""
+        self.note(fill(f"warning: {text}", 79, subsequent_indent="  "))
 
     @contextmanager
     def bytes_progress(self) -> Iterator[Callable[[str, int, int], None]]:
@@ -79,11 +85,17 @@ class Screen:
         if not self._bars:
             yield lambda *_: None
             return
-        columns = (TextColumn("{task.description}"), BarColumn(20), DownloadColumn(), TransferSpeedColumn())
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(20),
+            DownloadColumn(),
+            TransferSpeedColumn(),
+        )
         tasks: dict[str, TaskID] = {}
         with Progress(*columns, console=self._err, transient=True) as progress:
 
-            def report(what: str, done: int, total: int) -> None:
+            def report(name: str, done: int, total: int) -> None:
+                what = harmless(name)
                 if what not in tasks:
                     tasks[what] = progress.add_task(what)
                 progress.update(tasks[what], completed=done, total=total or None)
