@@ -1,6 +1,10 @@
 """Lets `python -m mnist_mlp` run the command line, as the installed `mnist-mlp` does."""
 
-from mnist_mlp.cli import main
+import signal
+
+signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C just ends the process until a command takes over
+
+from mnist_mlp.cli import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

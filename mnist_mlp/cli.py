@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from functools import partial, wraps
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -46,8 +47,15 @@ class Split(StrEnum):
     test = "test"
 
 
-class _Terminated(BaseException):
-    """SIGTERM arrived."""
+class _Stopped(BaseException):
+    """Ctrl-C or SIGTERM arrived."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+_STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 DataDir = Annotated[
@@ -76,38 +84,62 @@ def _command(function: Callable[..., None]) -> Callable[..., None]:
 
     @wraps(function)
     def run(*args: Any, **kwargs: Any) -> None:
-        signal.signal(signal.SIGTERM, _terminate)
+        arrived: list[int] = []
+
+        def stop(number: int, _frame: object) -> NoReturn:
+            arrived.append(number)
+            raise _Stopped(number)
+
+        for number in _STOPS:
+            signal.signal(number, stop)
         try:
             function(*args, **kwargs)
             sys.stdout.flush()
         except MnistMlpError as error:
-            _fail(f"mnist-mlp: {error}", 1)
-        except BrokenPipeError:
-            # Who read our output has had enough; nothing must be flushed into the closed pipe at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(1) from None
+            _fail(str(error), 1)
         except OSError as error:
-            _fail(f"mnist-mlp: {error.filename or 'output'}: {error.strerror}", 1)
-        except KeyboardInterrupt:
-            _fail("mnist-mlp: interrupted", 130)
-        except _Terminated:
-            _fail("mnist-mlp: terminated", 143)
+            _fail_by(error)
+        except MemoryError:
+            _fail("not enough memory; choose fewer hidden units, smaller batches or fewer digits", 1)
+        except _Stopped as stopped:
+            _fail(_STOPS[stopped.number], 128 + stopped.number)
+        except Exception:
+            if arrived:  # what was being imported just then fails in ways of its own
+                _fail(_STOPS[arrived[0]], 128 + arrived[0])
+            raise
 
     return run
 
 
-def _terminate(*_: object) -> NoReturn:
-    raise _Terminated
+def _fail_by(error: OSError) -> NoReturn:
+    """End because of an operating system's error that nothing else took care of."""
+    if isinstance(error, BrokenPipeError):
+        # Who read our output has had enough; nothing must be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1)
+    _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
 
 
 def _fail(message: str, code: int) -> NoReturn:
+    _say(f"mnist-mlp: {message}")
+    raise SystemExit(code)
+
+
+def _say(message: str) -> None:
     typer.echo(harmless(message), err=True)
-    raise typer.Exit(code)
 
 
 def main() -> None:
     """Run the command line."""
-    app(prog_name="mnist-mlp")
+    # A stream is missing where it was closed, as by >&-
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
+    try:
+        app(prog_name="mnist-mlp")
+    except OSError as error:
+        _fail_by(error)
 
 
 def _print_version(wanted: bool) -> None:
@@ -134,7 +166,7 @@ def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
 
     screen = Screen()
     folder = _data_folder(data_dir)
-    for path in _download(folder, mirror, screen):
+    for path in _download(folder, mirror, screen, offline=_offline()):
         screen.result(f"{path}")
 
 
@@ -290,10 +322,9 @@ def show_digit(
     if index is None:
         index = int(np.random.default_rng().integers(len(digits)))
     if not 0 <= index < len(digits):
-        _fail(f"mnist-mlp: there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
+        _fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
     image, label = digits.images[index], int(digits.labels[index])
-    title = f"{csv or f'{split.value} digit'} {index}, label {label}"
-    screen.result(title)
+    screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
     versions = _distorted(image, 14) if distort else []
     if distort:
         screen.raw(digits_side_by_side([image, *versions], screen.width, screen.colours, screen.unicode))
@@ -307,7 +338,7 @@ def show_digit(
         width = min(screen.width, 80)
         screen.raw(output_bars(outputs, label, screen.colours, screen.unicode, max(40, width)))
     if save is not None:
-        _save_digit(save, image, versions, title, outputs, label)
+        _save_digit(save, image, versions, f"digit {index}, label {label}", outputs, label)
         screen.note(f"written to {save}")
 
 
@@ -343,11 +374,17 @@ def _offline() -> bool:
     return os.environ.get("MNIST_MLP_OFFLINE", "").lower() not in ("", "0", "false", "no", "off")
 
 
-def _download(folder: Path, mirrors: list[str] | None, screen: "Screen") -> list[Path]:
-    from mnist_mlp.download import download_mnist
+def _download(
+    folder: Path, mirrors: list[str] | None, screen: "Screen", *, offline: bool = False
+) -> list[Path]:
+    from mnist_mlp.digits import has_mnist
+    from mnist_mlp.download import SOURCES, download_mnist
 
+    if offline and not has_mnist(folder):
+        _fail(f"{folder}: holds no MNIST files, and MNIST_MLP_OFFLINE forbids the network; unset it", 1)
+    allowed, sources = ((), ()) if offline else (mirrors or (), SOURCES)
     with screen.bytes_progress() as progress:
-        return download_mnist(folder, mirrors or (), progress=progress)
+        return download_mnist(folder, allowed, sources=sources, progress=progress)
 
 
 def _digits(
@@ -402,8 +439,8 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
 
             watch = runs.Watch(report.on_start, on_progress, report.on_epoch, screen.warning)
             card = runs.carry_out(folder, plan, data, watch)
-    except (KeyboardInterrupt, _Terminated):
-        screen.note(f"stopped; go on with: mnist-mlp train --resume {folder}")
+    except _Stopped:
+        _say(f"stopped; go on with: mnist-mlp train --resume {_quoted(folder)}")
         raise
     _show_end(folder, plan, card, screen)
 
@@ -411,19 +448,18 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
 @contextmanager
 def _stops_after_a_chunk() -> Iterator[Callable[[], None]]:
     """Put off Ctrl-C and SIGTERM until the function given is called; a second one is not put off."""
-    wanted: list[BaseException] = []
+    wanted: list[int] = []
 
     def ask(number: int, _frame: object) -> None:
-        stop = KeyboardInterrupt() if number == signal.SIGINT else _Terminated()
-        if wanted:
-            raise stop
-        wanted.append(stop)
+        wanted.append(number)
+        if len(wanted) > 1:
+            raise _Stopped(number)
 
     def check() -> None:
         if wanted:
-            raise wanted[0]
+            raise _Stopped(wanted[0])
 
-    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, ask) for number in _STOPS}
     try:
         yield check
         check()
@@ -446,12 +482,17 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
     screen.note(f"\nall of it is in {folder}: scorecard.md, model.safetensors and pictures")
     if isinstance(card, Scorecard) and card.mistakes:
         first = card.mistakes[0].index
-        source = f"--csv {plan.test_csv} " if plan.test_csv else ""
+        source = f"--csv {_quoted(plan.test_csv)} " if plan.test_csv else ""
         screen.note(f"the mistakes: {folder / 'mistakes.png'}, or one at a time, as in")
-        screen.note(f"  mnist-mlp show-digit {first} {source}--model {folder}")
+        screen.note(f"  mnist-mlp show-digit {first} {source}--model {_quoted(folder)}")
     names = list(RECIPES)
     if plan.recipe.name in names[:-1]:
         screen.note(f"a better recipe: mnist-mlp train --recipe {names[names.index(plan.recipe.name) + 1]}")
+
+
+def _quoted(path: str | Path) -> str:
+    """A path as it can be typed."""
+    return f'"{path}"' if " " in str(path) else str(path)
 
 
 def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8]]":

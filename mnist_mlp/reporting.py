@@ -49,7 +49,7 @@ class Screen:
     @property
     def colours(self) -> Colours:
         """What digits on standard output can be painted with."""
-        system = self._out.color_system
+        system = None if self._out.no_color else self._out.color_system
         if system in {"truecolor", "windows"}:
             return "truecolor"
         return "256" if system == "256" else "none"
@@ -163,10 +163,10 @@ class TrainingReport:
         parts = [
             f"epoch {record.epoch:>{len(str(self._recipe.epochs))}}/{self._recipe.epochs}",
             f"loss {record.loss:.4f}",
-            f"training {record.accuracy:.2%}",
+            f"train {record.accuracy:.2%}",
         ]
         if record.validation_accuracy is not None:
-            parts.append(f"validation {record.validation_accuracy:.2%}")
+            parts.append(f"held out {record.validation_accuracy:.2%}")
         parts.append(f"{record.seconds:.1f} s" + (f", {_duration(left)} left" if left else ""))
         self._screen.note("  ".join(parts))
 
@@ -191,7 +191,7 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
     screen.table(table)
     if confused := card.most_confused(6):
         pairs = ", ".join(f"{pair.label} as {pair.predicted} ({pair.count})" for pair in confused)
-        screen.result(f"\nmost often taken for another: {pairs}")
+        screen.result("\n" + fill(f"most often taken for another: {pairs}", 79, subsequent_indent="  "))
 
 
 def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None:
