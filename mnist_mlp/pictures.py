@@ -2,6 +2,7 @@
 
 import io
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,7 @@ from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_mlp.scorecard import Mistake, most_confident
-from mnist_mlp.storage import write_bytes
+from mnist_mlp.storage import printable, write_bytes
 
 # Blue and vermilion of the palette that Okabe and Ito (2008) made for all kinds of colour vision.
 BLUE, VERMILION = "#0072b2", "#d55e00"
@@ -62,7 +63,9 @@ def save_picture(
     for number, draw in enumerate(draws, start=1):
         draw(figure.add_subplot(1, len(draws), number))
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a file's name may be in any script
+        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
     write_bytes(path, buffer.getvalue())
 
 
@@ -212,9 +215,9 @@ def draw_mistakes(axes: Axes, images: NDArray[np.uint8], mistakes: Sequence[Mist
 
 
 def draw_digit(axes: Axes, image: NDArray[np.uint8], title: str = "") -> Axes:
-    """Draw one digit, (28, 28), as ink on paper."""
+    """Draw one digit, (28, 28), as ink on paper; a long title loses its middle."""
     _draw_tiles(axes, [image], columns=1)
-    _title(axes, title)
+    _title(axes, printable(title, 50))
     return axes
 
 
@@ -285,7 +288,7 @@ def _draw_tiles(
 
 
 def _title(axes: Axes, title: str, subtitle: str = "") -> None:
-    axes.set_title(title, loc="left", color=INK, fontsize=12, pad=26 if subtitle else 10)
+    axes.set_title(title, loc="left", color=INK, fontsize=12, pad=26 if subtitle else 10, parse_math=False)
     note = axes.annotate(subtitle, (0, 1), (0, 11), "axes fraction", "offset points", color=GREY, fontsize=9)
     note.set_in_layout(False)  # its width must not push the axes aside; the title's padding keeps its height
 

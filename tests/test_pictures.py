@@ -253,3 +253,10 @@ def test_two_drawings_stand_side_by_side(tmp_path: Path) -> None:
 def test_a_picture_that_cannot_be_written_is_a_named_error(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="missing"):
         save_picture(tmp_path / "missing" / "picture.png", lambda axes: draw_digit(axes, ramp(0)))
+
+
+@pytest.mark.parametrize("title", ["$\\frac", "\x1b[31m\udcff", "数字", "x" * 10_000], ids=ascii)
+def test_a_title_may_be_the_name_of_any_file(tmp_path: Path, title: str) -> None:
+    image = np.zeros((28, 28), np.uint8)
+    save_picture(tmp_path / "digit.png", lambda axes: draw_digit(axes, image, title), size=(4.8, 4.8))
+    assert (tmp_path / "digit.png").exists()
