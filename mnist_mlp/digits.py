@@ -177,8 +177,8 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
         DataError: the file cannot be read or is broken; the message names the line and column.
     """
     path = Path(path)
-    cache = path.with_name(f".{path.name}.cache")
     with _opened(path) as file:
+        cache = path.with_name(f".{path.name}.cache")
         key = _cache_key(file)
         if digits := _read_cache(cache, path.name, key):
             return digits

@@ -114,7 +114,7 @@ class Plan:
         own = {**asdict(self), **self.recipe.to_dict()}
         for name, value in asked.items():
             if own[name] != value:
-                option = "--" + name.replace("_", "-")
+                option = "--recipe" if name == "name" else "--" + name.replace("_", "-")
                 was, now = printable(own[name], 80), printable(value, 80)
                 raise RunError(
                     f"the run began with {option} {was}, not {now}; leave the option out, or start a new run"

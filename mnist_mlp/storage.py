@@ -84,6 +84,8 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
         StorageError: the file cannot be written.
     """
     path = Path(path)
+    if path.is_dir():
+        raise cannot_write(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
     temporary = _temporary(path)
     try:
         with temporary.open("xb") as file:

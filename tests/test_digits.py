@@ -415,3 +415,9 @@ def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -
         else:
             message = f"{len(found)} digits"
         assert message.isprintable()
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", ".."])
+def test_a_path_without_a_name_is_no_csv_file(path: str) -> None:
+    with pytest.raises(DataError, match="is not a file"):
+        read_csv(path)

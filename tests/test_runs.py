@@ -377,6 +377,7 @@ def test_what_differs_from_the_plan_is_named() -> None:
     plan = Plan(SMALL, train_csv="/a.csv")
     plan.check_same({"epochs": 3, "repeats": 1, "train_csv": "/a.csv", "learning_rate": 0.3})
     assert "began with --epochs 3, not 4" in refused(lambda: plan.check_same({"epochs": 4}))
+    assert "--recipe small, not moving" in refused(lambda: plan.check_same(MOVING.to_dict()))
     assert "--repeats 1, not 5" in refused(lambda: plan.check_same({"repeats": 5}))
     assert "--train-csv /a.csv, not /b.csv" in refused(lambda: plan.check_same({"train_csv": "/b.csv"}))
     assert "--data-dir None, not '\\x1b" in refused(lambda: plan.check_same({"data_dir": "\x1b[2J"}))

@@ -325,3 +325,9 @@ def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -
         return
     assert sum(array.nbytes for array in arrays.values()) <= len(content)
     json.dumps(metadata, allow_nan=False)
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", ".."])
+def test_a_path_without_a_name_cannot_be_written(path: str) -> None:
+    with pytest.raises(StorageError, match="cannot be written: Is a directory; check the path"):
+        write_text(path, "text")
