@@ -43,8 +43,8 @@ def examine_network(network: Network, train: Digits) -> list[str]:
     answers = network.predict(scale_pixels(train.images[::step]))
     if (answers == answers[0]).all():
         return [
-            "the network answers the same whatever it is shown: likely the learning rate is too large, or "
-            "the images are hardly different"
+            "the network answers the same whatever it is shown: likely the learning rate is far too "
+            "large or too small, or the images hardly differ"
         ]
     # Within three standard errors of always giving the most frequent answer.
     if (answers == labels).mean() <= chance + 3 * sqrt(chance * (1 - chance) / len(labels)):
@@ -116,9 +116,9 @@ def _count_shared(train: Digits, test: Digits) -> int:
 def _stretches(digits: Digits) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8]]]:
     """Neighbouring rows and their images (n, 784), of all digits or of stretches spread evenly over them."""
     count = len(digits)
-    starts = range(0, count, _STRETCH)
+    starts = np.arange(0, count, _STRETCH)
     if count > _MOST_ROWS:
-        starts = range(0, count - _STRETCH + 1, (count - _STRETCH) // (_MOST_ROWS // _STRETCH - 1))
+        starts = np.linspace(0, count - _STRETCH, _MOST_ROWS // _STRETCH).astype(np.intp)
     for start in starts:
         images = digits.images[start : start + _STRETCH]
         yield np.arange(start, start + len(images)), np.ascontiguousarray(images).reshape(-1, 784)
