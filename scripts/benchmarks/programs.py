@@ -1,0 +1,169 @@
+"""Parts that time whole processes, from start to end, and the reading of files."""
+
+import json
+from functools import partial
+from itertools import count
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+
+from benchmarks.results import Comparison, Figure, Result, spread
+from benchmarks.rivals import DOCUMENTS, PYTORCH, installed
+from benchmarks.setup import OURS, Setup
+from benchmarks.timing import SCRIPTS, Process, in_turn, run, seconds
+from mnist_mlp.digits import read_csv
+from mnist_mlp.recipes import Recipe
+
+
+def tutorial(setup: Setup) -> list[Result]:
+    """From start to scorecard with the documents' settings, beside their own program."""
+    recipe = setup.recipe("tutorial")
+    ours, theirs = _Runs(), _Runs()
+    values = in_turn(
+        {
+            OURS: lambda: ours.take(*_train(setup, recipe, first_run=True)),
+            DOCUMENTS: lambda: theirs.take(*_run_documents(setup, recipe)),
+        },
+        setup.whole_rounds,
+        warm_up=False,
+    )
+    what = f"whole process, recipe `tutorial`, {recipe.epochs} epochs"
+    return [
+        Comparison(what, "s", values[OURS], DOCUMENTS, values[DOCUMENTS]),
+        *ours.figures("`train --recipe tutorial`, first run"),
+        *theirs.figures(DOCUMENTS),
+    ]
+
+
+def fast(setup: Setup) -> list[Result]:
+    """From start to scorecard with the settings that reach 98 %, another seed each round."""
+    ours, theirs = _Runs(), _Runs()
+    recipe = setup.recipe("fast")
+    seeds = count(1)
+
+    def first_run() -> float:
+        nonlocal recipe
+        recipe = setup.recipe("fast", seed=next(seeds))
+        return ours.take(*_train(setup, recipe, first_run=True))
+
+    measurements = {"first": first_run, "later": lambda: _train(setup, recipe, first_run=False)[0].seconds}
+    if installed("torch"):
+        run("-c", "import torch, mnist_mlp.runs")  # brings both from the disk
+        measurements[PYTORCH] = lambda: theirs.take(*_run_pytorch(setup, recipe))
+    values = in_turn(measurements, setup.rounds, warm_up=False)
+    results: list[Result] = [*ours.figures("`train --recipe fast`, first run")]
+    if installed("torch"):
+        what = f"whole process, recipe `fast`, {recipe.epochs} epochs"
+        results += [
+            Comparison(what, "s", values["first"], PYTORCH, values[PYTORCH]),
+            Comparison(f"{what}, digits cached", "s", values["later"], PYTORCH, values[PYTORCH]),
+            *theirs.figures("PyTorch program, settings of `fast`"),
+        ]
+    return results
+
+
+class _Runs:
+    """The accuracies and memory peaks of a program, run by run."""
+
+    def __init__(self) -> None:
+        self._accuracies: list[float] = []
+        self._peaks: list[float] = []
+
+    def take(self, process: Process, accuracy: float) -> float:
+        """Keep a run; returns its seconds."""
+        self._accuracies.append(100 * accuracy)
+        if process.peak is not None:
+            self._peaks.append(process.peak)
+        return process.seconds
+
+    def figures(self, program: str) -> list[Figure]:
+        mean = f"{fmean(self._accuracies):.2f} %"
+        if len(self._accuracies) > 1:
+            mean += f" ({min(self._accuracies):.2f} to {max(self._accuracies):.2f})"
+        figures = [Figure(f"{program}: test accuracy, mean", mean)]
+        if self._peaks:
+            figures.append(Figure(f"{program}: peak memory", f"{spread(self._peaks)} MB"))
+        return figures
+
+
+def _train(setup: Setup, recipe: Recipe, *, first_run: bool) -> tuple[Process, float]:
+    """Run `mnist-mlp train` on the CSV files; its process and the accuracy on the scorecard."""
+    folder = setup.csvs[0].parent
+    if first_run:
+        setup.forget_caches()
+    out = setup.folder / "run"
+    options = ("--data-dir", folder, "--offline", "--out", out, "--force", "--quiet")
+    process = run("-m", "mnist_mlp", "train", "--recipe", setup.write_recipe(recipe), *options)
+    return process, json.loads((out / "scorecard.json").read_text())["accuracy"]
+
+
+def _run_pytorch(setup: Setup, recipe: Recipe) -> tuple[Process, float]:
+    return _with_accuracy(run(SCRIPTS / "pytorch_program.py", *setup.csvs, setup.write_recipe(recipe)))
+
+
+def _run_documents(setup: Setup, recipe: Recipe) -> tuple[Process, float]:
+    return _with_accuracy(run(SCRIPTS / "documents_program.py", *setup.csvs, str(recipe.epochs)))
+
+
+def _with_accuracy(process: Process) -> tuple[Process, float]:
+    return process, float(process.output.removeprefix("accuracy "))
+
+
+def reading(setup: Setup) -> list[Result]:
+    """The training digits from their CSV file, every byte of them, the first time and later."""
+    path = setup.csvs[0]
+
+    def read() -> object:
+        return read_csv(path).images.max()  # a map of a file is not read until it is looked at
+
+    def first() -> float:
+        setup.forget_caches()
+        return seconds(read)
+
+    def loadtxt() -> object:
+        return np.loadtxt(path, delimiter=",", dtype=np.uint8)
+
+    values = in_turn(
+        {"first": first, "later": partial(seconds, read), "loadtxt": partial(seconds, loadtxt)}, setup.rounds
+    )
+    ms = {name: [1e3 * value for value in values[name]] for name in values}
+    return [
+        Comparison("reading the training CSV", "ms", ms["first"], "numpy.loadtxt", ms["loadtxt"]),
+        Comparison("reading it again", "ms", ms["later"], "our first time", ms["first"]),
+    ]
+
+
+_BARE = """
+import typer
+app = typer.Typer({options})
+@app.command()
+def one(name: str): ...
+@app.command()
+def two(name: str): ...
+@app.command()
+def three(name: str): ...
+app()
+"""
+
+
+def help_text(setup: Setup) -> list[Result]:
+    """`mnist-mlp --help` against a Typer app that has three commands and does nothing."""
+    programs: dict[str, tuple[str | Path, ...]] = {OURS: ("-m", "mnist_mlp")}
+    for name, options in (("a bare Typer app", ""), ("the same without rich", "rich_markup_mode=None")):
+        path = setup.folder / f"bare{len(programs)}.py"
+        path.write_text(_BARE.format(options=options))
+        programs[name] = (path,)
+    values = in_turn(
+        {name: partial(_milliseconds_for_help, *program) for name, program in programs.items()},
+        setup.rounds if setup.rounds == 1 else 3 * setup.rounds,  # they are short, and uneven
+    )
+    return [
+        Comparison("`mnist-mlp --help`", "ms", values[OURS], rival, values[rival])
+        for rival in values
+        if rival != OURS
+    ]
+
+
+def _milliseconds_for_help(*program: str | Path) -> float:
+    return 1e3 * run(*program, "--help").seconds

@@ -1,0 +1,76 @@
+"""The MNIST document's program, written plainly from its steps: what its reader would otherwise run.
+
+python scripts/documents_program.py mnist_train.csv mnist_test.csv [EPOCHS]
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import scipy.special
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+
+class DocumentsNetwork:
+    """784-200-10 sigmoid units without biases, in float64, trained one row at a time."""
+
+    def __init__(self, seed: int = 1, learning_rate: float = 0.3) -> None:
+        rng = np.random.default_rng(seed)
+        self.input_hidden: Floats = rng.random((200, 784)) - 0.5
+        self.hidden_output: Floats = rng.random((10, 200)) - 0.5
+        self.learning_rate = learning_rate
+
+    def train(self, inputs_list: ArrayLike, targets_list: ArrayLike) -> None:
+        """Update the weights by one row: inputs (784,) and targets (10,)."""
+        inputs = np.array(inputs_list, ndmin=2).T
+        targets = np.array(targets_list, ndmin=2).T
+        hidden_outputs = scipy.special.expit(np.dot(self.input_hidden, inputs))
+        final_outputs = scipy.special.expit(np.dot(self.hidden_output, hidden_outputs))
+        output_errors = targets - final_outputs
+        hidden_errors = np.dot(self.hidden_output.T, output_errors)
+        self.hidden_output += self.learning_rate * np.dot(
+            output_errors * final_outputs * (1.0 - final_outputs), hidden_outputs.T
+        )
+        self.input_hidden += self.learning_rate * np.dot(
+            hidden_errors * hidden_outputs * (1.0 - hidden_outputs), inputs.T
+        )
+
+    def query(self, inputs_list: ArrayLike) -> Any:
+        """The outputs, (10, 1), for one row of inputs, (784,)."""
+        inputs = np.array(inputs_list, ndmin=2).T
+        hidden_outputs = scipy.special.expit(np.dot(self.input_hidden, inputs))
+        return scipy.special.expit(np.dot(self.hidden_output, hidden_outputs))
+
+
+def scaled(values: list[str]) -> Floats:
+    """The inputs, (784,), of a line that was split at its commas."""
+    return np.asarray(values[1:], dtype=np.float64) / 255.0 * 0.99 + 0.01
+
+
+def main(train_csv: str, test_csv: str, epochs: str = "5") -> None:
+    with Path(train_csv).open() as file:
+        training_lines = file.readlines()
+    with Path(test_csv).open() as file:
+        test_lines = file.readlines()
+
+    network = DocumentsNetwork()
+    for _ in range(int(epochs)):
+        for line in training_lines:
+            values = line.split(",")
+            targets = np.zeros(10) + 0.01
+            targets[int(values[0])] = 0.99
+            network.train(scaled(values), targets)
+
+    scorecard = []
+    for line in test_lines:
+        values = line.split(",")
+        answer = np.argmax(network.query(scaled(values)))
+        scorecard.append(1 if answer == int(values[0]) else 0)
+    print(f"accuracy {sum(scorecard) / len(scorecard)}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
