@@ -327,10 +327,3 @@ def test_whatever_a_file_holds_there_is_a_recipe_or_one_line(
         from_toml(tmp_path_factory.getbasetemp(), valid[:cut] + inserted + valid[cut + skipped :])
     except MnistMlpError as error:
         one_line(error)
-
-
-def test_a_key_of_very_many_parts_is_refused_at_once(tmp_path: Path) -> None:
-    path = tmp_path / "dots.toml"
-    path.write_text(".".join(["a"] * 30_000) + " = 1")  # half a minute for tomllib
-    with pytest.raises(RecipeError, match="more than 1,000 dots"):
-        load_recipe(str(path))
