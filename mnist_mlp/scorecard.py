@@ -170,9 +170,9 @@ class Scorecard:
             ),
             recipe=_member(record, "recipe", lambda value: isinstance(value, dict) and _is_plain(value)),
             seed=_member(record, "seed", lambda value: value is None or (type(value) is int and value >= 0)),
-            data=_member(record, "data", _maps_to(str)),
-            seconds=_member(record, "seconds", _maps_to(int, float)),
-            versions=_member(record, "versions", _maps_to(str)),
+            data=_member(record, "data", _are_texts),
+            seconds=_member(record, "seconds", _are_seconds),
+            versions=_member(record, "versions", _are_texts),
         )
 
     def to_markdown(self) -> str:
@@ -396,8 +396,14 @@ def _is_plain(value: object, depth: int = 3) -> bool:
     return depth > 0 and all(_is_plain(item, depth - 1) for item in items)
 
 
-def _maps_to(*types: type) -> Callable[[object], bool]:
-    return lambda value: isinstance(value, dict) and all(type(item) in types for item in value.values())
+def _are_texts(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+def _are_seconds(value: object) -> bool:
+    return isinstance(value, dict) and all(
+        type(seconds) in (int, float) and 0 <= seconds < _LARGEST_COUNT for seconds in value.values()
+    )
 
 
 def _page(*sections: str) -> str:

@@ -171,6 +171,8 @@ def broken_card(**changes: Any) -> str:
         "1" * 5_000,
         " " * 2_000_001,
         broken_card(seconds={"training": float("nan")}),
+        broken_card(seconds={"training": 10**400}),  # more than a float can hold
+        broken_card(seconds={"training": -1}),
         broken_card(seconds={"training": 5}).replace("5}", "1e999}"),
         broken_card(confusion=[[0] * 10] * 10),
         broken_card(confusion=[[1] * 10] * 9),
