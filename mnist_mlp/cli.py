@@ -335,6 +335,8 @@ def show_digit(
         from mnist_mlp.runs import find_model, load_model
 
         outputs = load_model(find_model(model))[0].forward(scale_pixels(image[None]))[0]
+        if not np.isfinite(outputs).all():
+            _fail(f"{model}: its outputs are not finite numbers; choose another model", 1)
         width = min(screen.width, 80)
         screen.raw(output_bars(outputs, label, screen.colours, screen.unicode, max(40, width)))
     if save is not None:

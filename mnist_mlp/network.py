@@ -15,7 +15,8 @@ from mnist_mlp.products import Floats, multiply_into
 from mnist_mlp.storage import load_arrays, printable, save_arrays
 
 FORMAT_VERSION = 1
-_ROWS_AT_ONCE = 1000
+# Rows pass forwards together, fewer through a network so wide that their outputs would fill the memory.
+_ROWS_AT_ONCE, _OUTPUTS_AT_ONCE = 1000, 1 << 24
 
 
 class NetworkError(MnistMlpError):
@@ -140,17 +141,19 @@ class Network:
         return "\n".join(lines)
 
     def forward(self, inputs: ArrayLike) -> Floats:
-        """Compute the outputs, (n, n_out), of inputs (n, n_in).
+        """Compute the outputs, (n, n_out), of inputs (n, n_in); huge weights can make some infinite or NaN.
 
         Raises:
             NetworkError: if the inputs are not a matrix of n_in columns.
         """
         rows = self.as_rows(inputs, self.sizes[0], "inputs")
         outputs = np.empty((len(rows), self.sizes[-1]), self.dtype)
-        passes = Backpropagation(self, min(len(rows), _ROWS_AT_ONCE))
-        for first in range(0, len(rows), _ROWS_AT_ONCE):
-            chunk = rows[first : first + _ROWS_AT_ONCE]
-            outputs[first : first + len(chunk)] = passes.forward(chunk)
+        together = max(1, min(len(rows), _ROWS_AT_ONCE, _OUTPUTS_AT_ONCE // sum(self.sizes[1:])))
+        passes = Backpropagation(self, together)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for first in range(0, len(rows), together):
+                chunk = rows[first : first + together]
+                outputs[first : first + len(chunk)] = passes.forward(chunk)
         return outputs
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.intp]:

@@ -1,4 +1,5 @@
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,18 @@ def test_forward_by_hand() -> None:
     # Inputs -1, 0: -1, 0.5, -4; ReLU 0, 0.5, 0; out 1 + 0.5 = 1.5.
     network = Network.from_arrays(WEIGHTS, BIASES, ["relu", "linear"])
     assert network.forward([[2, 1], [-1, 0]]).tolist() == [[-1.5], [1.5]]
+
+
+def test_forward_takes_little_memory_however_wide_the_network() -> None:
+    wide = [np.ones((1, 4)), np.ones((1_000_000, 1)), np.full((2, 1_000_000), 1e-6)]
+    network = Network.from_arrays(wide, None, ["linear", "linear", "linear"])
+    tracemalloc.start()
+    try:
+        outputs = network.forward(np.ones((40, 4)))  # 320 MB of hidden outputs
+        assert tracemalloc.get_traced_memory()[1] < 5 * 2**27  # three buffers of 128 MB
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_allclose(outputs, 4)
 
 
 def test_forward_over_several_chunks_and_over_no_rows() -> None:
