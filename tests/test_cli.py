@@ -663,7 +663,8 @@ def test_control_characters_in_a_name_never_reach_the_terminal(test_csv: Path, c
     )
     assert trained.code == 0
     again = call("train", *csvs, "--out", f"run{name}")
-    for text in (shown.out, shown.err, trained.out, trained.err, again.line):
+    download = call("download", "--data-dir", name)
+    for text in (shown.out, shown.err, trained.out, trained.err, again.line, download.line):
         assert text.replace("\n", "").isprintable()
     assert "\\x1b[2J" in shown.out
 
