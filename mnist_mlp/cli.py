@@ -204,8 +204,8 @@ def train(
 ) -> None:
     """Train a network on the digits, score it on the test digits, and write all of it to a folder."""
     from mnist_mlp import runs
+    from mnist_mlp.locks import locked
     from mnist_mlp.reporting import Screen
-    from mnist_mlp.storage import locked
 
     screen = Screen(quiet=quiet)
     settings = {

@@ -6,7 +6,6 @@ import math
 import os
 import re
 import shutil
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -193,51 +192,6 @@ def _other_process_runs(number: int) -> bool:
     except (OSError, OverflowError):
         pass
     return True
-
-
-@contextmanager
-def locked(folder: str | Path) -> Iterator[None]:
-    """Keep a folder from other processes that ask for it likewise, until the end or until this process dies.
-
-    Where the file system knows no locks, nothing is kept from anybody.
-
-    Raises:
-        StorageError: another process has it.
-    """
-    lock = None
-    try:
-        lock = _lock(Path(folder))
-    except (BlockingIOError, FileExistsError):
-        raise StorageError(
-            f"{printable(folder)}: is in use by another process; wait for it, or choose another folder"
-        ) from None
-    except OSError:
-        pass
-    try:
-        yield
-    finally:
-        if lock is not None:
-            os.close(lock)
-
-
-if sys.platform == "win32":
-
-    def _lock(folder: Path) -> int:
-        """Make a file that Windows removes when it is closed, by the end of the process at the latest."""
-        return os.open(folder / ".lock", os.O_CREAT | os.O_EXCL | os.O_TEMPORARY)
-
-else:
-    import fcntl
-
-    def _lock(folder: Path) -> int:
-        """Lock the folder itself, which leaves nothing behind."""
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(descriptor)
-            raise
-        return descriptor
 
 
 def save_arrays(path: str | Path, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> None:

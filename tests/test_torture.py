@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from mnist_mlp.cli import app
 from mnist_mlp.digits import Digits, read_csv
+from mnist_mlp.locks import locked
 from mnist_mlp.recipes import Recipe
 from mnist_mlp.runs import CHECKPOINT, Data, Plan, Watch, carry_out, prepare
-from mnist_mlp.storage import StorageError, load_arrays, locked
+from mnist_mlp.storage import StorageError, load_arrays
 from mnist_mlp.training import EpochRecord
 
 SCRIPTS = Path(__file__).parents[1] / "scripts"
@@ -74,7 +75,7 @@ def test_a_folder_in_use_is_not_taken(tmp_path: Path, csv_files: tuple[Path, Pat
         [
             sys.executable,
             "-c",
-            "import sys; from mnist_mlp.storage import locked\n"
+            "import sys; from mnist_mlp.locks import locked\n"
             "with locked(sys.argv[1]): print('locked', flush=True); sys.stdin.read()",
             str(tmp_path),
         ],
