@@ -1,4 +1,8 @@
+import os
 from pathlib import Path
+
+# On a busy machine the threads of matrix products wait for each other most of the time.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 

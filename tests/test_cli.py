@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mnist_mlp import __version__
-from mnist_mlp.cli import main
+from mnist_mlp.cli import _command, main
 from mnist_mlp.digits import Digits
 from mnist_mlp.network import Network
 from mnist_mlp.recipes import Recipe
@@ -298,7 +298,7 @@ def test_the_version_is_told() -> None:
 def test_help_starts_without_the_heavy_libraries() -> None:
     code = """
 import contextlib, io, sys
-from mnist_mlp.cli import main
+from mnist_mlp.cli import _command, main
 for command in ([], ["download"], ["train"], ["evaluate"], ["show-digit"]):
     sys.argv = ["mnist-mlp", *command, "--help"]
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as text:
@@ -584,6 +584,20 @@ def test_ctrl_c_while_it_starts_ends_quietly(csvs: list[object]) -> None:
         shown = end(process)
         assert shown.code in {-signal.SIGINT, 130}  # before and after the command took over
         assert shown.err.splitlines()[-1:] in ([], ["mnist-mlp: interrupted"])
+
+
+def test_ctrl_c_that_breaks_an_import_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
+    @_command
+    def interrupted() -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException:
+            raise ImportError("initialization failed") from None  # as compiled modules do
+
+    with pytest.raises(SystemExit) as ended:
+        interrupted()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "mnist-mlp: interrupted\n"
 
 
 @posix
