@@ -61,7 +61,7 @@ def describe(error: OSError) -> str:
             remedy = "free some space, or choose a folder with more room"
         case errno.EACCES | errno.EPERM | errno.EROFS:
             remedy = "check its permissions, or choose another folder"
-        case errno.ENOENT | errno.ENOTDIR | errno.EISDIR | errno.ENAMETOOLONG:
+        case errno.ENOENT | errno.ENOTDIR | errno.EISDIR | errno.EEXIST | errno.ENAMETOOLONG:
             remedy = "check the path"
         case _:
             remedy = "check the disk, then try again"
