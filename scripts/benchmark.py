@@ -7,6 +7,7 @@ PyTorch and scikit-learn with the same network, loss, batches and digits.
 """
 
 import argparse
+import signal
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,7 +19,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "scripts")]
 from benchmarks import growth, learning, programs  # noqa: E402
 from benchmarks.machine import description  # noqa: E402
 from benchmarks.report import markdown, save_plot  # noqa: E402
-from benchmarks.results import Result  # noqa: E402
+from benchmarks.results import Comparison, Result  # noqa: E402
 from benchmarks.setup import Setup  # noqa: E402
 
 from mnist_mlp import load_mnist  # noqa: E402
@@ -56,6 +57,7 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     arguments = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder of large files goes
     train, test = (load_mnist(arguments.data_dir, split) for split in ("train", "test"))
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if arguments.quick:
@@ -73,7 +75,7 @@ def main() -> None:
     if arguments.out:
         arguments.out.parent.mkdir(parents=True, exist_ok=True)
         arguments.out.write_text(text, encoding="utf-8")
-    if arguments.plot:
+    if arguments.plot and any(isinstance(result, Comparison) for result in results):
         arguments.plot.parent.mkdir(parents=True, exist_ok=True)
         save_plot(arguments.plot, results)
 

@@ -28,7 +28,7 @@ def tutorial(setup: Setup) -> list[Result]:
         setup.whole_rounds,
         warm_up=False,
     )
-    what = f"whole process, recipe `tutorial`, {recipe.epochs} epochs"
+    what = f"whole process, recipe `tutorial`, {_epochs(recipe)}"
     return [
         Comparison(what, "s", values[OURS], DOCUMENTS, values[DOCUMENTS]),
         *ours.figures("`train --recipe tutorial`, first run"),
@@ -54,13 +54,17 @@ def fast(setup: Setup) -> list[Result]:
     values = in_turn(measurements, setup.rounds, warm_up=False)
     results: list[Result] = [*ours.figures("`train --recipe fast`, first run")]
     if installed("torch"):
-        what = f"whole process, recipe `fast`, {recipe.epochs} epochs"
+        what = f"whole process, recipe `fast`, {_epochs(recipe)}"
         results += [
             Comparison(what, "s", values["first"], PYTORCH, values[PYTORCH]),
             Comparison(f"{what}, digits cached", "s", values["later"], PYTORCH, values[PYTORCH]),
             *theirs.figures("PyTorch program, settings of `fast`"),
         ]
     return results
+
+
+def _epochs(recipe: Recipe) -> str:
+    return "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
 
 
 class _Runs:
