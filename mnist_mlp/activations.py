@@ -1,18 +1,22 @@
 """Each activation with its value and its slope side by side, both in place.
 
-Every slope here can be told from the activation's own output, so it is taken once, from that.
+Every slope here can be told from the activation's own output, so it is taken once, from that. Both are lists
+of calls without arguments, which a loop over single rows can prepare once and for all.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import expit
 
-from mnist_mlp.products import Floats
+from mnist_mlp.products import Call, Floats
 
 # Up to this many numbers the calls cost more than the arithmetic, and expit is one call, not four.
 _SMALL = 512
+# Arrays, since a plain number would be made into one at each call; exact in every dtype.
+_HALF, _ONE = np.array(0.5, np.float32), np.array(1, np.float32)
 
 
 @dataclass(frozen=True)
@@ -21,72 +25,97 @@ class Activation:
 
     Attributes:
         name: as it stands in model files.
-        apply: replaces weighted sums z by the outputs y, in place.
-        multiply_by_slope: ``delta *= dy/dz`` in place, from the outputs y; the third array is scratch space.
+        steps: from an array of weighted sums z to the calls that replace them by the outputs y.
+        slope_steps: from arrays of deltas, outputs y and scratch space to the calls for ``delta *= dy/dz``.
     """
 
     name: str
-    apply: Callable[[Floats], object]
-    multiply_by_slope: Callable[[Floats, Floats, Floats], object]
+    steps: Callable[[Floats], list[Call]]
+    slope_steps: Callable[[Floats, Floats, Floats], list[Call]]
+
+    def apply(self, z: Floats) -> None:
+        """Replace weighted sums by the outputs, in place."""
+        for step in self.steps(z):
+            step()
+
+    def multiply_by_slope(self, delta: Floats, y: Floats, scratch: Floats) -> None:
+        """Compute ``delta *= dy/dz`` in place, from the outputs y."""
+        for step in self.slope_steps(delta, y, scratch):
+            step()
 
 
-def _sigmoid(z: Floats) -> None:
+def _sigmoid(z: Floats) -> list[Call]:
     if z.size <= _SMALL:
-        expit(z, out=z)
-        return
+        return [partial(expit, z, z)]
     # 1 / (1 + exp(-z)) = (1 + tanh(z / 2)) / 2, and NumPy's tanh is much faster than expit in float32.
-    z *= 0.5
-    np.tanh(z, out=z)
-    z *= 0.5
-    z += 0.5
+    return [
+        partial(np.multiply, z, _HALF, z),
+        partial(np.tanh, z, z),
+        partial(np.multiply, z, _HALF, z),
+        partial(np.add, z, _HALF, z),
+    ]
 
 
-def _multiply_by_sigmoid_slope(delta: Floats, y: Floats, scratch: Floats) -> None:
-    np.multiply(y, y, out=scratch)
-    np.subtract(y, scratch, out=scratch)
-    np.multiply(delta, scratch, out=delta)
+def _sigmoid_slope(delta: Floats, y: Floats, scratch: Floats) -> list[Call]:
+    return [
+        partial(np.multiply, y, y, scratch),
+        partial(np.subtract, y, scratch, scratch),
+        partial(np.multiply, delta, scratch, delta),
+    ]
 
 
-def _tanh(z: Floats) -> None:
-    np.tanh(z, out=z)
+def _tanh(z: Floats) -> list[Call]:
+    return [partial(np.tanh, z, z)]
 
 
-def _multiply_by_tanh_slope(delta: Floats, y: Floats, scratch: Floats) -> None:
-    np.multiply(y, y, out=scratch)
-    np.subtract(1, scratch, out=scratch)
-    np.multiply(delta, scratch, out=delta)
+def _tanh_slope(delta: Floats, y: Floats, scratch: Floats) -> list[Call]:
+    return [
+        partial(np.multiply, y, y, scratch),
+        partial(np.subtract, _ONE, scratch, scratch),
+        partial(np.multiply, delta, scratch, delta),
+    ]
 
 
-def _relu(z: Floats) -> None:
-    np.maximum(z, 0, out=z)
+def _relu(z: Floats) -> list[Call]:
+    return [partial(np.maximum, z, 0, out=z)]
 
 
-def _multiply_by_relu_slope(delta: Floats, y: Floats, scratch: Floats) -> None:
-    np.greater(y, 0, out=scratch, casting="unsafe")
-    np.multiply(delta, scratch, out=delta)
+def _relu_slope(delta: Floats, y: Floats, scratch: Floats) -> list[Call]:
+    return [
+        partial(np.greater, y, 0, scratch, casting="unsafe"),
+        partial(np.multiply, delta, scratch, delta),
+    ]
 
 
-def _softmax(z: Floats) -> None:
+def _linear(_z: Floats) -> list[Call]:
+    return []
+
+
+def _linear_slope(*_: Floats) -> list[Call]:
+    return []
+
+
+def _softmax(z: Floats) -> list[Call]:
+    return [partial(_replace_by_softmax, z)]
+
+
+def _replace_by_softmax(z: Floats) -> None:
     z -= z.max(axis=-1, keepdims=True)
     np.exp(z, out=z)
     z /= z.sum(axis=-1, keepdims=True)
 
 
-def _no_slope(*_: Floats) -> None:
+def _softmax_slope(*_: Floats) -> list[Call]:
     raise TypeError("softmax has no slope of its own for each unit; it goes with a loss that needs none")
-
-
-def _nothing(*_: Floats) -> None:
-    pass
 
 
 ACTIVATIONS = {
     activation.name: activation
     for activation in (
-        Activation("sigmoid", _sigmoid, _multiply_by_sigmoid_slope),
-        Activation("tanh", _tanh, _multiply_by_tanh_slope),
-        Activation("relu", _relu, _multiply_by_relu_slope),
-        Activation("linear", _nothing, _nothing),
-        Activation("softmax", _softmax, _no_slope),
+        Activation("sigmoid", _sigmoid, _sigmoid_slope),
+        Activation("tanh", _tanh, _tanh_slope),
+        Activation("relu", _relu, _relu_slope),
+        Activation("linear", _linear, _linear_slope),
+        Activation("softmax", _softmax, _softmax_slope),
     )
 }

@@ -11,20 +11,18 @@ which needs two matrix products for the block, X W^T and X X^T, and a third one 
 end. The later layers are small and are updated row by row. The numbers are the same up to rounding.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
+from itertools import accumulate, pairwise
 
 import numpy as np
-from scipy.linalg import blas
 
 from mnist_mlp.activations import ACTIVATIONS
 from mnist_mlp.losses import Loss
 from mnist_mlp.network import Network, NetworkError
-from mnist_mlp.products import Floats, multiply_into
+from mnist_mlp.products import Call, Floats, gram_into, multiplication, multiply_into, outer_addition
 
 BLOCK_SIZE = 64
-
-Call = Callable[[], object]
 
 
 def train_online(
@@ -54,18 +52,74 @@ def train_online(
     Raises:
         NetworkError: if the shapes do not fit, or the loss does not fit the output activation.
     """
-    x = np.ascontiguousarray(network.as_rows(inputs, network.sizes[0], "inputs"))
-    t = network.as_rows(targets, network.sizes[-1], "targets")
-    if len(x) != len(t):
-        raise NetworkError(f"{len(x)} rows of inputs need as many targets, not {len(t)}")
-    checked_loss = network.checked_loss(loss)
-    outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
-    for first in range(0, len(x), block_size):
-        rows = slice(first, first + block_size)
-        if first == 0 or len(x) - first < block_size:
-            block = _Block(network, len(x[rows]), learning_rate, checked_loss, train_biases=train_biases)
-        block.train(x[rows], t[rows], outputs[rows])
-    return outputs
+    online = OnlineDescent(network, loss, train_biases=train_biases, block_size=block_size)
+    return online.train(inputs, targets, learning_rate)
+
+
+class OnlineDescent:
+    """Online gradient descent on one network, in place: `train_online` for many chunks of rows.
+
+    Args:
+        network: the network to train.
+        loss: see `mnist_mlp.losses`.
+        train_biases: whether the biases, where there are any, learn too.
+        block_size: rows whose first-layer updates are gathered; it changes the speed, not the result.
+
+    Raises:
+        NetworkError: if the loss does not fit the output activation.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        loss: str = "raw-error",
+        *,
+        train_biases: bool = True,
+        block_size: int = BLOCK_SIZE,
+    ) -> None:
+        self._network = network
+        self._loss = network.checked_loss(loss)
+        self._train_biases = network.biases is not None and train_biases
+        self._block_size = block_size
+        self._learning_rate = 0.0
+        self._blocks: dict[int, _Block] = {}
+
+    def train(self, inputs: Floats, targets: Floats, learning_rate: float) -> Floats:
+        """Train on each row once, in order, with one update a row.
+
+        Args:
+            inputs: (n, n_in).
+            targets: (n, n_out).
+            learning_rate: of every update.
+
+        Returns:
+            The outputs, (n, n_out), that each row got just before its own update.
+
+        Raises:
+            NetworkError: if the shapes do not fit.
+        """
+        network = self._network
+        x = np.ascontiguousarray(network.as_rows(inputs, network.sizes[0], "inputs"))
+        t = network.as_rows(targets, network.sizes[-1], "targets")
+        if len(x) != len(t):
+            raise NetworkError(f"{len(x)} rows of inputs need as many targets, not {len(t)}")
+        if learning_rate != self._learning_rate:
+            self._learning_rate = learning_rate
+            self._blocks = {}
+        outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
+        for first in range(0, len(x), self._block_size):
+            rows = slice(first, first + self._block_size)
+            self._block_of(len(x[rows])).train(x[rows], t[rows], outputs[rows])
+        return outputs
+
+    def _block_of(self, rows: int) -> "_Block":
+        if rows not in self._blocks:
+            # The block size and one remainder are all that is worth keeping.
+            self._blocks = {size: self._blocks[size] for size in self._blocks if size == self._block_size}
+            self._blocks[rows] = _Block(
+                self._network, rows, self._learning_rate, self._loss, train_biases=self._train_biases
+            )
+        return self._blocks[rows]
 
 
 class _Block:
@@ -81,69 +135,86 @@ class _Block:
         self._network = network
         self._learning_rate = learning_rate
         self._loss = loss
-        self._train_biases = network.biases is not None and train_biases
+        self._train_biases = train_biases
         self._activations = [ACTIVATIONS[name] for name in network.activations]
-        # The first layer's weighted sums, which become its outputs, and its deltas, both for the whole block;
-        # likewise what goes in and out at the other end. The layers between need buffers for one row only.
-        hidden, outputs = len(network.weights[0]), len(network.weights[-1])
-        self._weighted_sums, self._deltas = (np.empty((rows, hidden), network.dtype) for _ in range(2))
-        self._targets, self._outputs = (np.empty((rows, outputs), network.dtype) for _ in range(2))
+        # A row holds what all layers put out, one after the other, or all their deltas.
+        sizes = network.sizes[1:]
+        self._layers = [slice(start, stop) for start, stop in pairwise(accumulate(sizes, initial=0))]
+        self._units, self._deltas = (np.zeros((rows, sum(sizes)), network.dtype) for _ in range(2))
+        self._scratch = np.empty(sum(sizes), network.dtype)
+        self._targets = np.empty((rows, sizes[-1]), network.dtype)
+        self._weighted_sums = np.empty((rows, sizes[0]), network.dtype)  # of the first layer
         self._gram = np.empty((rows, rows), network.dtype)
-        self._scratch = [np.empty(len(W), W.dtype) for W in network.weights]
         self._calls = [call for t in range(rows) for call in self._row_calls(t)]
 
     def train(self, x: Floats, targets: Floats, outputs: Floats) -> None:
         """Train on the rows x, and write into outputs what each got before its update."""
-        W, Z, G, D = self._network.weights[0], self._weighted_sums, self._gram, self._deltas
+        W, Z, G = self._network.weights[0], self._weighted_sums, self._gram
         multiply_into(Z, x, W.T)
-        multiply_into(G, x, x.T, scale=-self._learning_rate)
+        gram_into(G, x, scale=-self._learning_rate)
         if self._network.biases is not None:
             Z += self._network.biases[0]
         if self._train_biases:
             G -= self._learning_rate  # a bias is the weight of an input that is always 1
+        self._units[:, self._layers[0]] = Z
         self._targets[:] = targets
         for call in self._calls:
             call()
-        outputs[:] = self._outputs
+        outputs[:] = self._units[:, self._layers[-1]]
+        D = self._deltas[:, self._layers[0]]
         multiply_into(W, D.T, x, scale=-self._learning_rate, keep=1.0)
         if self._network.biases is not None and self._train_biases:
             self._network.biases[0] -= self._learning_rate * D.sum(axis=0)
 
     def _row_calls(self, t: int) -> Iterator[Call]:
         """The calls for row t: weighted sums, forwards, back, and the updates of the later layers."""
-        weights, biases = self._network.weights, self._network.biases
-        last, scratch = len(weights) - 1, self._scratch
-        between = [np.empty(len(W), W.dtype) for W in weights[1:-1]]
-        y = [self._weighted_sums[t], *between, self._outputs[t]][-len(weights) :]
-        deltas = [self._deltas[t], *(np.empty_like(outputs) for outputs in y[1:])]
-
-        def multiply_by_slope(i: int) -> Call:
-            return partial(self._activations[i].multiply_by_slope, deltas[i], y[i], scratch[i])
-
-        yield partial(np.dot, self._gram[t, :t], self._deltas[:t], scratch[0])
-        yield partial(np.add, self._weighted_sums[t], scratch[0], y[0])
-        yield partial(self._activations[0].apply, y[0])
+        weights, biases, rate = self._network.weights, self._network.biases, self._learning_rate
+        last = len(weights) - 1
+        y, deltas, scratch = (
+            [row[layer] for layer in self._layers] for row in (self._units[t], self._deltas[t], self._scratch)
+        )
+        if t:
+            # Along the whole row, since the rows before must be contiguous. What is added to the later layers
+            # is overwritten.
+            yield multiplication(self._units[t], self._deltas[:t].T, self._gram[t, :t], keep=1.0)
+        yield from self._activations[0].steps(y[0])
         for i in range(1, last + 1):
-            yield partial(np.dot, weights[i], y[i - 1], y[i])
+            yield multiplication(y[i], weights[i], y[i - 1])
             if biases:
                 yield partial(np.add, y[i], biases[i], y[i])
-            yield partial(self._activations[i].apply, y[i])
+            yield from self._activations[i].steps(y[i])
 
         yield partial(np.subtract, y[last], self._targets[t], deltas[last])
-        if self._loss.slope_handed_back:
-            yield multiply_by_slope(last)
-        for i in range(last, 0, -1):
-            yield partial(np.dot, deltas[i], weights[i], deltas[i - 1])
-            yield multiply_by_slope(i - 1)
-        if self._loss.slope_in_weights and not self._loss.slope_handed_back:
-            yield multiply_by_slope(last)
+        yield from self._backward(t)
 
-        add_outer = blas.sger if self._network.dtype == np.float32 else blas.dger
         for i in range(1, last + 1):
-            columns = weights[i].T  # BLAS stores by columns, and so adds to it in place
-            yield partial(add_outer, -self._learning_rate, y[i - 1], deltas[i], a=columns, overwrite_a=1)
+            yield outer_addition(weights[i], deltas[i], y[i - 1], scale=-rate)
             if biases and self._train_biases:
-                yield partial(_subtract_scaled, biases[i], self._learning_rate, deltas[i], scratch[i])
+                yield partial(_subtract_scaled, biases[i], rate, deltas[i], scratch[i])
+
+    def _backward(self, t: int) -> Iterator[Call]:
+        """The calls that make the deltas of all layers from the output errors of row t."""
+        weights, deltas = self._network.weights, self._deltas[t]
+        last = len(weights) - 1
+
+        def slope(i: int, columns: slice) -> list[Call]:
+            rows = deltas[columns], self._units[t, columns], self._scratch[columns]
+            return self._activations[i].slope_steps(*rows)
+
+        if self._loss.slope_handed_back:
+            yield from slope(last, self._layers[last])
+        for i in range(last, 0, -1):
+            yield multiplication(deltas[self._layers[i - 1]], weights[i].T, deltas[self._layers[i]])
+            if i > 1:
+                yield from slope(i - 1, self._layers[i - 1])
+        late = self._loss.slope_in_weights and not self._loss.slope_handed_back
+        if late and last == 1 and self._activations[0] is self._activations[1]:
+            yield from slope(0, slice(None))  # both layers in one
+            return
+        if last:
+            yield from slope(0, self._layers[0])
+        if late:
+            yield from slope(last, self._layers[last])
 
 
 def _subtract_scaled(array: Floats, factor: float, other: Floats, scratch: Floats) -> None:

@@ -16,7 +16,7 @@ from mnist_mlp.distortion import Distortion
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.losses import LOSSES
 from mnist_mlp.network import Network, NetworkError
-from mnist_mlp.online import train_online
+from mnist_mlp.online import OnlineDescent
 from mnist_mlp.products import Floats
 from mnist_mlp.recipes import Recipe
 
@@ -124,6 +124,7 @@ class Training:
         self._network = self._prepared(network)
         self._average = self._network.copy() if recipe.averaging else self._network
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
+        self._online = OnlineDescent(self._network, recipe.loss)
         self._descent: Descent | None = None
         if not recipe.online:
             self._inputs = np.empty((recipe.batch_size, 784), network.dtype)
@@ -224,8 +225,7 @@ class Training:
         """Train on rows (n, 784), from a step on; return the outputs of each before its own update."""
         recipe = self._recipe
         if self._descent is None:
-            rate = self._learning_rate(step)
-            return train_online(self._network, scale_pixels(images), targets, rate, recipe.loss)
+            return self._online.train(scale_pixels(images), targets, self._learning_rate(step))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)

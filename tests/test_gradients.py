@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from mnist_mlp import Network
 from mnist_mlp.activations import ACTIVATIONS
 from mnist_mlp.losses import LOSSES
+from mnist_mlp.products import Call
 
 Array = NDArray[Any]
 
@@ -113,15 +114,14 @@ def test_a_slope_wrong_by_a_hundred_thousandth_is_found(
 ) -> None:
     right = ACTIVATIONS[name]
 
-    def wrong(delta: Array, y: Array, scratch: Array) -> None:
-        right.multiply_by_slope(delta, y, scratch)
-        delta *= 1 + 1e-5
+    def wrong(delta: Array, y: Array, scratch: Array) -> list[Call]:
+        return [*right.slope_steps(delta, y, scratch), partial(np.multiply, delta, 1 + 1e-5, out=delta)]
 
     activations = ["sigmoid" if name != "sigmoid" else "tanh"] * 2
     activations[layer] = name
     network, inputs, targets = example([3, 4, 2], activations, biases=False)
     assert gradients_agree(network, inputs, targets, "squared-error")
-    monkeypatch.setitem(ACTIVATIONS, name, replace(right, multiply_by_slope=wrong))
+    monkeypatch.setitem(ACTIVATIONS, name, replace(right, slope_steps=wrong))
     assert not gradients_agree(network, inputs, targets, "squared-error")
 
 

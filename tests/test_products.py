@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_mlp.products import multiply_into
+from mnist_mlp.products import gram_into, multiplication, multiply_into, outer_addition
 
 Dtype: TypeAlias = type[np.floating[Any]]
 
@@ -63,3 +63,38 @@ def test_the_first_rows_of_a_larger_buffer() -> None:
     buffer = np.zeros((3, 2))
     multiply_into(buffer[:2], np.array([[1.0], [2.0]]), np.array([[3.0, 4.0]]))
     assert buffer.tolist() == [[3, 4], [6, 8], [0, 0]]
+
+
+def test_a_product_of_one_row_worked_by_hand() -> None:
+    # 10 * [1 1] + 2 * [1*5+2*7 1*6+2*8] = [48 54]
+    out = np.ones((1, 2))
+    multiply_into(out, np.array([[1.0, 2]]), np.array([[5.0, 6], [7, 8]]), scale=2, keep=10)
+    assert out.tolist() == [[48, 54]]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("layout", sorted(LAYOUTS))
+def test_a_prepared_product_looks_at_its_arrays_when_it_is_called(dtype: Dtype, layout: str) -> None:
+    matrix = LAYOUTS[layout](np.array([[5, 6], [7, 8], [9, 10]], dtype))
+    vector, out = np.zeros(2, dtype), np.ones(3, dtype)
+    call = multiplication(out, matrix, vector, scale=2, keep=10)
+    vector[:] = 1, 2
+    call()  # 10 + 2 * (5*1+6*2, 7*1+8*2, 9*1+10*2)
+    assert out.tolist() == [44, 56, 68]
+    call()  # once more: 10 * that + the same product
+    assert out.tolist() == [474, 606, 738]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_prepared_outer_product_adds_in_place(dtype: Dtype) -> None:
+    matrix, left, right = np.ones((2, 3), dtype), np.array([1, 2], dtype), np.array([3, 4, 5], dtype)
+    outer_addition(matrix, left, right, scale=-0.5)()
+    assert matrix.tolist() == [[-0.5, -1, -1.5], [-2, -3, -4]]
+    assert (left.tolist(), right.tolist()) == ([1, 2], [3, 4, 5])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_products_of_rows_with_each_other_below_the_diagonal(dtype: Dtype) -> None:
+    out = np.full((3, 3), 7, dtype)
+    gram_into(out, np.array([[1, 2], [3, 4], [5, 6]], dtype), scale=2)
+    assert out.tolist() == [[10, 7, 7], [22, 50, 7], [34, 78, 122]]
