@@ -1,21 +1,16 @@
-"""The commands: parse, call the library, print, set the exit code."""
+"""The commands: parse, call the library, print."""
 
 import os
-import signal
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
-from functools import partial, wraps
-from io import TextIOWrapper
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mnist_mlp import __version__
-from mnist_mlp.errors import MnistMlpError, harmless
+from mnist_mlp.endings import Stopped, ends_plainly, fail, mended_streams, say, stops_after_a_chunk
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,17 +42,6 @@ class Split(StrEnum):
     test = "test"
 
 
-class _Stopped(BaseException):
-    """Ctrl-C or SIGTERM arrived."""
-
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
-
-
-_STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
-
-
 DataDir = Annotated[
     Path | None,
     typer.Option(
@@ -79,67 +63,10 @@ Offline = Annotated[
 ]
 
 
-def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """Turn what a person can cause into one line and an exit code."""
-
-    @wraps(function)
-    def run(*args: Any, **kwargs: Any) -> None:
-        arrived: list[int] = []
-
-        def stop(number: int, _frame: object) -> NoReturn:
-            arrived.append(number)
-            raise _Stopped(number)
-
-        for number in _STOPS:
-            signal.signal(number, stop)
-        try:
-            function(*args, **kwargs)
-            sys.stdout.flush()
-        except MnistMlpError as error:
-            _fail(str(error), 1)
-        except OSError as error:
-            _fail_by(error)
-        except MemoryError:
-            _fail("not enough memory; choose fewer hidden units, smaller batches or fewer digits", 1)
-        except _Stopped as stopped:
-            _fail(_STOPS[stopped.number], 128 + stopped.number)
-        except Exception:
-            if arrived:  # what was being imported just then fails in ways of its own
-                _fail(_STOPS[arrived[0]], 128 + arrived[0])
-            raise
-
-    return run
-
-
-def _fail_by(error: OSError) -> NoReturn:
-    """End because of an operating system's error that nothing else took care of."""
-    if isinstance(error, BrokenPipeError):
-        # Who read our output has had enough; nothing must be flushed into the closed pipe at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1)
-    _fail(f"{error.filename or 'output'}: {error.strerror}", 1)
-
-
-def _fail(message: str, code: int) -> NoReturn:
-    _say(f"mnist-mlp: {message}")
-    raise SystemExit(code)
-
-
-def _say(message: str) -> None:
-    typer.echo(harmless(message), err=True)
-
-
 def main() -> None:
     """Run the command line."""
-    # A stream is missing where it was closed, as by >&-
-    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
-    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
-    try:
+    with mended_streams():
         app(prog_name="mnist-mlp")
-    except OSError as error:
-        _fail_by(error)
 
 
 def _print_version(wanted: bool) -> None:
@@ -159,7 +86,7 @@ def _options(
 
 
 @app.command()
-@_command
+@ends_plainly
 def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
     """Fetch the MNIST digits as two CSV files, from the first source that has them."""
     from mnist_mlp.reporting import Screen
@@ -171,7 +98,7 @@ def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
 
 
 @app.command()
-@_command
+@ends_plainly
 def train(
     recipe: Annotated[
         str | None,
@@ -248,7 +175,7 @@ def train(
 
 
 @app.command()
-@_command
+@ends_plainly
 def evaluate(
     model: Annotated[
         Path | None, typer.Argument(metavar="[MODEL-OR-RUN]", help="[default: the newest run]")
@@ -294,7 +221,7 @@ def evaluate(
 
 
 @app.command()
-@_command
+@ends_plainly
 def show_digit(
     index: Annotated[
         int | None, typer.Argument(metavar="[INDEX]", help="Row, from 0. [default: at random]")
@@ -322,7 +249,7 @@ def show_digit(
     if index is None:
         index = int(np.random.default_rng().integers(len(digits)))
     if not 0 <= index < len(digits):
-        _fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
+        fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
     image, label = digits.images[index], int(digits.labels[index])
     screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
     versions = _distorted(image, 14) if distort else []
@@ -336,7 +263,7 @@ def show_digit(
 
         outputs = load_model(find_model(model))[0].forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
-            _fail(f"{model}: its outputs are not finite numbers; choose another model", 1)
+            fail(f"{model}: its outputs are not finite numbers; choose another model", 1)
         width = min(screen.width, 80)
         screen.raw(output_bars(outputs, label, screen.colours, screen.unicode, max(40, width)))
     if save is not None:
@@ -383,7 +310,7 @@ def _download(
     from mnist_mlp.download import SOURCES, download_mnist
 
     if offline and not has_mnist(folder):
-        _fail(f"{folder}: holds no MNIST files, and MNIST_MLP_OFFLINE forbids the network; unset it", 1)
+        fail(f"{folder}: holds no MNIST files, and MNIST_MLP_OFFLINE forbids the network; unset it", 1)
     allowed, sources = ((), ()) if offline else (mirrors or (), SOURCES)
     with screen.bytes_progress() as progress:
         return download_mnist(folder, allowed, sources=sources, progress=progress)
@@ -433,7 +360,7 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
     from mnist_mlp import runs
 
     try:
-        with _stops_after_a_chunk() as check_stop, screen.training_progress() as report:
+        with stops_after_a_chunk() as check_stop, screen.training_progress() as report:
 
             def on_progress(progress: "Progress") -> None:
                 report.on_progress(progress)
@@ -441,33 +368,10 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
 
             watch = runs.Watch(report.on_start, on_progress, report.on_epoch, screen.warning)
             card = runs.carry_out(folder, plan, data, watch)
-    except _Stopped:
-        _say(f"stopped; go on with: mnist-mlp train --resume {_quoted(folder)}")
+    except Stopped:
+        say(f"stopped; go on with: mnist-mlp train --resume {_quoted(folder)}")
         raise
     _show_end(folder, plan, card, screen)
-
-
-@contextmanager
-def _stops_after_a_chunk() -> Iterator[Callable[[], None]]:
-    """Put off Ctrl-C and SIGTERM until the function given is called; a second one is not put off."""
-    wanted: list[int] = []
-
-    def ask(number: int, _frame: object) -> None:
-        wanted.append(number)
-        if len(wanted) > 1:
-            raise _Stopped(number)
-
-    def check() -> None:
-        if wanted:
-            raise _Stopped(wanted[0])
-
-    before = {number: signal.signal(number, ask) for number in _STOPS}
-    try:
-        yield check
-        check()
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard", screen: "Screen") -> None:

@@ -20,8 +20,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from mnist_mlp import __version__
-from mnist_mlp.cli import _command, main
+from mnist_mlp.cli import main
 from mnist_mlp.digits import Digits
+from mnist_mlp.endings import ends_plainly
 from mnist_mlp.network import Network
 from mnist_mlp.recipes import Recipe
 from mnist_mlp.storage import save_arrays
@@ -298,7 +299,7 @@ def test_the_version_is_told() -> None:
 def test_help_starts_without_the_heavy_libraries() -> None:
     code = """
 import contextlib, io, sys
-from mnist_mlp.cli import _command, main
+from mnist_mlp.cli import main
 for command in ([], ["download"], ["train"], ["evaluate"], ["show-digit"]):
     sys.argv = ["mnist-mlp", *command, "--help"]
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as text:
@@ -587,7 +588,7 @@ def test_ctrl_c_while_it_starts_ends_quietly(csvs: list[object]) -> None:
 
 
 def test_ctrl_c_that_breaks_an_import_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
-    @_command
+    @ends_plainly
     def interrupted() -> None:
         try:
             signal.raise_signal(signal.SIGINT)

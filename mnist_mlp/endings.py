@@ -1,0 +1,119 @@
+"""How a command ends: in one line and an exit code, whatever a person, a signal or a stream does to it."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import wraps
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, NoReturn
+
+import typer
+
+from mnist_mlp.errors import MnistMlpError, harmless
+
+
+class Stopped(BaseException):
+    """Ctrl-C or SIGTERM arrived."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+_STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+
+
+def ends_plainly(command: Callable[..., None]) -> Callable[..., None]:
+    """Turn what a person can cause in a command into one line and an exit code."""
+
+    @wraps(command)
+    def run(*args: Any, **kwargs: Any) -> None:
+        arrived: list[int] = []
+
+        def stop(number: int, _frame: object) -> NoReturn:
+            arrived.append(number)
+            raise Stopped(number)
+
+        for number in _STOPS:
+            signal.signal(number, stop)
+        try:
+            command(*args, **kwargs)
+            sys.stdout.flush()
+        except MnistMlpError as error:
+            fail(str(error), 1)
+        except OSError as error:
+            _fail_by(error)
+        except MemoryError:
+            fail("not enough memory; choose fewer hidden units, smaller batches or fewer digits", 1)
+        except Stopped as stopped:
+            fail(_STOPS[stopped.number], 128 + stopped.number)
+        except Exception:
+            if arrived:  # what was being imported just then fails in ways of its own
+                fail(_STOPS[arrived[0]], 128 + arrived[0])
+            raise
+
+    return run
+
+
+@contextmanager
+def stops_after_a_chunk() -> Iterator[Callable[[], None]]:
+    """Put off Ctrl-C and SIGTERM until the function given is called; a second one is not put off.
+
+    Raises:
+        Stopped: by that function, by a second signal, and at the end if one has come by then.
+    """
+    wanted: list[int] = []
+
+    def ask(number: int, _frame: object) -> None:
+        wanted.append(number)
+        if len(wanted) > 1:
+            raise Stopped(number)
+
+    def check() -> None:
+        if wanted:
+            raise Stopped(wanted[0])
+
+    before = {number: signal.signal(number, ask) for number in _STOPS}
+    try:
+        yield check
+        check()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def mended_streams() -> Iterator[None]:
+    """Stand in for output streams that are closed, escape what an encoding lacks, and end where one fails."""
+    # A stream is missing where it was closed, as by >&-
+    sys.stdout = sys.stdout or Path(os.devnull).open("w")  # noqa: SIM115 - open until the end
+    sys.stderr = sys.stderr or Path(os.devnull).open("w")  # noqa: SIM115
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as standard error does
+    try:
+        yield
+    except OSError as error:
+        _fail_by(error)
+
+
+def _fail_by(error: OSError) -> NoReturn:
+    """End because of an operating system's error that nothing else took care of."""
+    if isinstance(error, BrokenPipeError):
+        # Who read our output has had enough; nothing must be flushed into the closed pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(1)
+    fail(f"{error.filename or 'output'}: {error.strerror}", 1)
+
+
+def fail(message: str, code: int) -> NoReturn:
+    """End with one line on standard error and an exit code."""
+    say(f"mnist-mlp: {message}")
+    raise SystemExit(code)
+
+
+def say(message: str) -> None:
+    """Print a line to standard error."""
+    typer.echo(harmless(message), err=True)
