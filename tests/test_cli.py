@@ -289,7 +289,9 @@ def test_several_seeds_are_summed_up(csvs: list[object]) -> None:
 
 def test_alone_it_shows_the_help() -> None:
     shown = call()
-    assert all(command in shown.out + shown.err for command in COMMANDS)
+    assert (shown.code, shown.err) == (0, "")
+    assert all(command in shown.out for command in COMMANDS)
+    assert shown == call("--help")
 
 
 def test_the_version_is_told() -> None:
