@@ -161,7 +161,10 @@ def train(
                 # Where a run from elsewhere says its digits are, nothing is downloaded to.
                 _train(resume, plan, _load(plan, screen, None, offline=True), screen)
         return
-    plan = runs.Plan(_recipe(recipe or "tutorial", given), repeats or 1, **asked)
+    try:
+        plan = runs.Plan(_recipe(recipe or "tutorial", given), repeats or 1, **asked)
+    except runs.RunError as error:
+        raise typer.BadParameter(str(error)) from None
     if plan.data_dir is None and not (train_csv and test_csv):
         plan = replace(plan, data_dir=str(_data_folder(None).absolute()))
     if out is not None:

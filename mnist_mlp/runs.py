@@ -62,6 +62,9 @@ class Plan:
         repeats: trainings with seeds of their own, counting up from the recipe's.
         train_csv, test_csv: files to read digits from in place of MNIST's, absolute; None for MNIST's.
         data_dir: the folder of MNIST's files, absolute.
+
+    Raises:
+        RunError: if the last of the seeds is beyond what a recipe allows.
     """
 
     recipe: Recipe
@@ -69,6 +72,16 @@ class Plan:
     train_csv: str | None = None
     test_csv: str | None = None
     data_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            self.recipe_of(self.repeats - 1)
+        except RecipeError as error:
+            raise RunError(f"the last of the repeats: {error}") from None
+
+    def recipe_of(self, i: int) -> Recipe:
+        """The recipe of one of the repeats, counted from 0."""
+        return replace(self.recipe, seed=self.recipe.seed + i)
 
     def to_json(self) -> str:
         """The plan as JSON text."""
@@ -243,7 +256,7 @@ def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard |
         return _carry_out_one(folder, plan.recipe, data, watch)
     cards = []
     for i in range(plan.repeats):
-        recipe = replace(plan.recipe, seed=plan.recipe.seed + i)
+        recipe = plan.recipe_of(i)
         run = folder / f"seed-{recipe.seed}"
         if run.is_symlink():
             raise RunError(f"{printable(run)}: is a link, perhaps out of the run's folder; remove it")

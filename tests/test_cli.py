@@ -331,6 +331,7 @@ print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors")
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--seed", str(2**63)], "seed"),
         (["train", "--repeats", "0"], "--repeats"),
+        (["train", "--seed", str(2**63 - 1), "--repeats", "2"], "the last of the repeats: seed must be from"),
         (["train", "--validation", "-1"], "--validation"),
         (["train", "--recipe", "none"], "recipe 'none' is not known; choose tutorial, book, fast, best"),
         (["train", "--recipe", "\x1b[2J"], "recipe '\\x1b[2J' is not known"),

@@ -353,6 +353,8 @@ def test_a_plan_reads_back_as_it_was(tmp_path: Path) -> None:
         '{"recipe": [], "repeats": 1, "train_csv": null, "test_csv": null, "data_dir": null}',
         '{"recipe": {}, "repeats": 1, "train_csv": null, "test_csv": null, "data_dir": null, "more": 1}',
         '{"recipe": {"\\u001b[2J": 1}, "repeats": 1, "train_csv": null, "test_csv": null, "data_dir": null}',
+        '{"recipe": {"seed": 9223372036854775807}, "repeats": 2, "train_csv": null, "test_csv": null, '
+        '"data_dir": null}',
         '{"recipe": {"epochs": NaN}, "repeats": 1, "train_csv": null, "test_csv": null, "data_dir": null}',
         '{"recipe": {"epochs": ' + "9" * 5000 + "}}",
         '{"recipe": {"hidden": ' + "[" * 900 + "]" * 900 + '}, "repeats": 1, "train_csv": null, '
