@@ -62,8 +62,10 @@ def ends_plainly(command: Callable[..., None]) -> Callable[..., None]:
 def stops_after_a_chunk() -> Iterator[Callable[[], None]]:
     """Put off Ctrl-C and SIGTERM until the function given is called; a second one is not put off.
 
+    One that comes after the last call stops nothing: what is left to do then is done.
+
     Raises:
-        Stopped: by that function, by a second signal, and at the end if one has come by then.
+        Stopped: by that function, or by a second signal.
     """
     wanted: list[int] = []
 
@@ -79,7 +81,6 @@ def stops_after_a_chunk() -> Iterator[Callable[[], None]]:
     before = {number: signal.signal(number, ask) for number in _STOPS}
     try:
         yield check
-        check()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

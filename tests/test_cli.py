@@ -537,14 +537,14 @@ def test_going_on_with_other_settings_is_refused(csvs: list[object], run: Path, 
     assert "holds no run" in call("train", "--resume", "nowhere").line
 
 
-def stopped_run(csvs: Sequence[object], number: int) -> Outcome:
-    """Send a signal to a training of 30 epochs once its first is done."""
+def stopped_run(csvs: Sequence[object], number: int, after: int = 1) -> Outcome:
+    """Send a signal to a training of 30 epochs once so many of them are done."""
     process = start("train", *csvs, "--hidden", 20, "--epochs", 30, "--out", "my run")
     assert process.stderr
     lines = []
     for line in process.stderr:
         lines.append(line)
-        if line.startswith("epoch  1/30"):
+        if line.startswith(f"epoch {after:2}/30"):
             break
     process.send_signal(number)
     rest = end(process)
@@ -575,6 +575,17 @@ def test_a_stopped_training_says_how_to_go_on(
         Network.load("my run/model.safetensors").parameters(), whole.parameters(), strict=True
     ):
         np.testing.assert_array_equal(found, expected)
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_training_that_has_come_to_its_end_is_not_stopped(csvs: list[object], number: int) -> None:
+    shown = stopped_run(csvs, number, after=30)  # while it scores and draws, which takes its time
+    assert shown.code == 0
+    assert shown.out.startswith("accuracy ")
+    assert "all of it is in my run" in shown.err
+    assert "stopped" not in shown.err
+    assert files(Path("my run")) == RESULTS
 
 
 @posix
