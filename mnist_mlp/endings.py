@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -33,15 +34,14 @@ def ends_plainly(command: Callable[..., None]) -> Callable[..., None]:
     def run(*args: Any, **kwargs: Any) -> None:
         arrived: list[int] = []
 
-        def stop(number: int, _frame: object) -> NoReturn:
+        def stop(number: int, _frame: FrameType | None) -> NoReturn:
             arrived.append(number)
             raise Stopped(number)
 
-        for number in _STOPS:
-            signal.signal(number, stop)
         try:
-            command(*args, **kwargs)
-            sys.stdout.flush()
+            with _signals_to(stop):
+                command(*args, **kwargs)
+                sys.stdout.flush()
         except MnistMlpError as error:
             fail(str(error), 1)
         except OSError as error:
@@ -69,7 +69,7 @@ def stops_after_a_chunk() -> Iterator[Callable[[], None]]:
     """
     wanted: list[int] = []
 
-    def ask(number: int, _frame: object) -> None:
+    def ask(number: int, _frame: FrameType | None) -> None:
         wanted.append(number)
         if len(wanted) > 1:
             raise Stopped(number)
@@ -78,12 +78,18 @@ def stops_after_a_chunk() -> Iterator[Callable[[], None]]:
         if wanted:
             raise Stopped(wanted[0])
 
-    before = {number: signal.signal(number, ask) for number in _STOPS}
-    try:
+    with _signals_to(ask):
         yield check
+
+
+@contextmanager
+def _signals_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in _STOPS}
+    try:
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, handler_before in before.items():
+            signal.signal(number, handler_before)
 
 
 @contextmanager

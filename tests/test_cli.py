@@ -83,10 +83,7 @@ def alone(
     # Matplotlib looks for fonts, which takes seconds, once for all tests.
     monkeypatch.setenv("MPLCONFIGDIR", str(tmp_path_factory.getbasetemp() / "matplotlib"))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
     for process in _started:  # of a test that failed
         if process.poll() is None:
             process.kill()
@@ -617,6 +614,27 @@ def test_ctrl_c_that_breaks_an_import_is_no_defect(capsys: pytest.CaptureFixture
         interrupted()
     assert ended.value.code == 130
     assert capsys.readouterr().err == "mnist-mlp: interrupted\n"
+
+
+@posix
+@pytest.mark.parametrize("ending", ["", "; raise OSError(28, 'No space left on device')"])
+def test_ctrl_c_right_after_the_end_is_no_defect(ending: str) -> None:
+    # From there on it ends the process as it would any other.
+    code = f"""
+import signal
+from mnist_mlp.endings import ends_plainly
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+@ends_plainly
+def command():
+    pass{ending}
+try:
+    command()
+finally:
+    signal.raise_signal(signal.SIGINT)
+"""
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert ended.returncode == -signal.SIGINT
+    assert ended.stderr in ("", "mnist-mlp: output: No space left on device\n")
 
 
 @posix
