@@ -7,6 +7,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 
 from mnist_mlp.digits import Digits, find_idx, read_idx, write_csv
+from mnist_mlp.runs import Data
 
 ARCHIVES = Path(__file__).parents[1] / "data"
 
@@ -36,12 +37,24 @@ def few_digits(mnist_train: Digits) -> Digits:
 
 
 @pytest.fixture(scope="session")
+def few_test_digits(mnist_test: Digits) -> Digits:
+    """The first 200 test digits."""
+    return mnist_test[:200]
+
+
+@pytest.fixture(scope="session")
+def data(few_digits: Digits, few_test_digits: Digits) -> Data:
+    """The digits of a small run."""
+    return Data(few_digits, few_test_digits, seconds=0.25)
+
+
+@pytest.fixture(scope="session")
 def csv_files(
-    tmp_path_factory: pytest.TempPathFactory, few_digits: Digits, mnist_test: Digits
+    tmp_path_factory: pytest.TempPathFactory, few_digits: Digits, few_test_digits: Digits
 ) -> tuple[Path, Path]:
-    """CSV files of 400 training and 200 test digits, for reading only."""
+    """CSV files of the digits of a small run, for reading only."""
     folder = tmp_path_factory.mktemp("digits")
     train, test = folder / "train.csv", folder / "test.csv"
     write_csv(few_digits, train)
-    write_csv(mnist_test[:200], test)
+    write_csv(few_test_digits, test)
     return train, test

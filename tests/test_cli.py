@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folders import RESULTS, files
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -30,17 +31,6 @@ from mnist_mlp.training import train
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = ("download", "train", "evaluate", "show-digit")
-RESULTS = {
-    "confusion_matrix.png",
-    "history.csv",
-    "learning_curve.png",
-    "mistakes.png",
-    "model.safetensors",
-    "recipe.toml",
-    "run.json",
-    "scorecard.json",
-    "scorecard.md",
-}
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, limits and terminals as Unix has them")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has for sure")
 
@@ -126,10 +116,6 @@ def end(process: "subprocess.Popen[str]") -> Outcome:
     _started.remove(process)
     assert "Traceback" not in err
     return Outcome(process.returncode, out or "", err or "")
-
-
-def files(folder: Path = Path()) -> set[str]:
-    return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
 @pytest.fixture(scope="module")

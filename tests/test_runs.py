@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from folders import RESULTS, files
 
 from mnist_mlp.digits import Digits, scale_pixels
 from mnist_mlp.errors import MnistMlpError
@@ -31,17 +32,6 @@ from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.storage import load_arrays
 from mnist_mlp.training import EpochRecord, Progress, train
 
-RESULTS = {
-    "confusion_matrix.png",
-    "history.csv",
-    "learning_curve.png",
-    "mistakes.png",
-    "model.safetensors",
-    "recipe.toml",
-    "run.json",
-    "scorecard.json",
-    "scorecard.md",
-}
 SMALL = Recipe(name="small", hidden=16, epochs=3)
 MOVING = Recipe(
     name="moving",
@@ -61,11 +51,6 @@ MOVING = Recipe(
 )
 
 
-@pytest.fixture(scope="module")
-def data(mnist_train: Digits, mnist_test: Digits) -> Data:
-    return Data(mnist_train[:400], mnist_test[:100], seconds=0.25)
-
-
 def start(folder: Path, plan: Plan) -> Path:
     prepare(folder, plan)
     return folder
@@ -77,10 +62,6 @@ def finished(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "finished"
     carry_out(start(folder, Plan(SMALL)), Plan(SMALL), data, Watch())
     return folder
-
-
-def files(folder: Path) -> set[str]:
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
 def refused(function: Callable[[], object]) -> str:
@@ -145,7 +126,7 @@ def test_its_model_is_the_one_that_the_library_trains(finished: Path, data: Data
 def test_its_scorecard_says_how_it_came_about(finished: Path, data: Data) -> None:
     card = json.loads((finished / "scorecard.json").read_text())
     answers = Network.load(finished / "model.safetensors").predict(scale_pixels(data.test.images))
-    assert card["total"] == 100
+    assert card["total"] == 200
     assert card["correct"] == (answers == data.test.labels).sum() == sum(np.diag(card["confusion"]))
     assert [m["index"] for m in card["mistakes"]] == np.flatnonzero(answers != data.test.labels).tolist()
     assert card["recipe"] == SMALL.to_dict()
@@ -316,7 +297,7 @@ def test_a_new_run_in_an_old_folder_clears_it(tmp_path: Path) -> None:
         make_folder((folder / name).parent)
         (folder / name).touch()
     prepare(folder, Plan(MOVING))
-    assert files(folder) == {"recipe.toml", "run.json", "notes.txt", str(Path("seed-3", "notes.txt"))}
+    assert files(folder) == {"recipe.toml", "run.json", "notes.txt", "seed-3/notes.txt"}
     assert Plan.read(folder) == Plan(MOVING)
 
 

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from mnist_mlp.cli import app
-from mnist_mlp.digits import Digits, read_csv
+from mnist_mlp.digits import read_csv
 from mnist_mlp.locks import locked
 from mnist_mlp.recipes import Recipe
 from mnist_mlp.runs import CHECKPOINT, Data, Plan, Watch, carry_out, prepare
@@ -120,11 +120,6 @@ def leave(disk: Path, room: int) -> None:
     ballast.unlink(missing_ok=True)
     status = os.statvfs(disk)
     ballast.write_bytes(bytes(status.f_bavail * status.f_frsize - room))
-
-
-@pytest.fixture(scope="module")
-def data(mnist_train: Digits, mnist_test: Digits) -> Data:
-    return Data(mnist_train[:300], mnist_test[:200])
 
 
 @pytest.fixture(scope="module")
