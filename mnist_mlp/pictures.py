@@ -3,7 +3,7 @@
 import io
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_mlp.scorecard import Mistake, most_confident
@@ -31,6 +32,7 @@ _MISTAKES = LinearSegmentedColormap.from_list("mistakes", ["#ffffff", "#f7c6a3",
 
 _SIZE = 28  # pixels of a digit, each way
 _DOTS_PER_INCH = 150
+_MARGIN = 0.12  # inches around a drawing
 
 
 class Epoch(Protocol):
@@ -52,20 +54,26 @@ def save_picture(
     Args:
         path: the file, which is written whole or not at all.
         *draws: each draws on an `Axes` of its own; they stand side by side.
-        size: width and height in inches of 150 pixels.
+        size: width and greatest height in inches of 150 pixels; paper left blank at the bottom is cut off.
 
     Raises:
         StorageError: the file cannot be written.
     """
     figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor="white")
-    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN))
     FigureCanvasAgg(figure)
     for number, draw in enumerate(draws, start=1):
         draw(figure.add_subplot(1, len(draws), number))
     buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a file's name may be in any script
-        figure.savefig(buffer, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})
+        figure.draw_without_rendering()  # which lays it out
+        figure.set_layout_engine("none")
+        blank = max(0, figure.get_tightbbox().y0 - _MARGIN)
+        paper = Bbox([[0, math.floor(blank * _DOTS_PER_INCH) / _DOTS_PER_INCH], size])
+        figure.savefig(
+            buffer, format="png", dpi=_DOTS_PER_INCH, bbox_inches=paper, metadata={"Software": None}
+        )
     write_bytes(path, buffer.getvalue())
 
 
@@ -89,12 +97,13 @@ def draw_learning_curve(axes: Axes, history: Sequence[Epoch], test_accuracy: flo
 
     epochs = [record.epoch for record in history]
     values = [value for _, _, curve in curves for value in curve]
-    low, high = _stretch(min(values)) - 0.1, min(_stretch(max(values)) + 0.1, _stretch(100))
+    high = min(_stretch(max(values)) + 0.1, _stretch(100))
+    ticks = _accuracy_ticks(min(_stretch(min(values)) - 0.05, high - 0.3), high)
+    low = _stretch(ticks[0])
     axes.set_yscale("function", functions=(_stretch, _squeeze))
     axes.set_ylim(*_squeeze([low, high]))
-    axes.set_yticks(_accuracy_ticks(low, high), minor=False)
+    axes.set_yticks(ticks, minor=False)
     axes.yaxis.set_major_formatter("{x:g} %")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     for _, colour, curve in curves:
         marker = "o" if len(curve) <= 30 else "None"
         axes.plot(epochs[-len(curve) :], curve, marker=marker, color=colour, markersize=5, clip_on=False)
@@ -102,10 +111,9 @@ def draw_learning_curve(axes: Axes, history: Sequence[Epoch], test_accuracy: flo
     for (name, colour, curve), height in zip(curves, heights, strict=True):
         label = f"   {name} {curve[-1]:.2f} %"
         axes.text(epochs[-1], height, label, transform=axes.get_xaxis_transform(), color=colour, va="center")
-    if len(history) > 1:
-        axes.set_xlim(epochs[0], epochs[-1])
-    else:
-        axes.set_xticks(epochs)
+    first, last = epochs[0], epochs[-1]
+    axes.set_xlim(first - (0.02 * (last - first) or 1), last)  # the first marker stays off the tick labels
+    axes.set_xticks(_epoch_ticks(first, last))
     axes.set_xlabel("epoch", color=GREY)
     _title(
         axes,
@@ -126,14 +134,34 @@ def _squeeze(stretched: ArrayLike) -> Any:
 
 
 def _accuracy_ticks(low: float, high: float) -> list[float]:
-    """Round percentages within two stretched limits: at least four if tenths of a decade give as many."""
+    """Round percentages from one at or below `low` up to `high`, both of them stretched.
+
+    There are at least four if tenths of a decade give as many.
+    """
     ticks: list[float] = []
     for steps in ([1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]):
-        wrong = [step * 10.0**power for power in range(-2, 3) for step in steps if step * 10.0**power <= 100]
-        ticks = [round(100 - w, 4) for w in wrong if low <= -math.log10(w) <= high]
+        below = [h for h in _round_heights({1, 1.5, 2, 3, 5, 7, *steps}) if h <= low] or [_stretch(0)]
+        within = [h for h in _round_heights(steps) if max(low, below[-1]) < h <= high]
+        ticks = [round(float(_squeeze(height)), 4) for height in (below[-1], *within)]
         if len(ticks) >= 4:
             break
-    return sorted(ticks)
+    return ticks
+
+
+def _round_heights(steps: Iterable[float]) -> list[float]:
+    """Where the share of wrong answers is a step times a power of ten, stretched, from the bottom."""
+    wrong = [step * 10.0**power for power in range(-2, 3) for step in steps]
+    return sorted(-math.log10(w) for w in wrong if w <= 100)
+
+
+def _epoch_ticks(first: int, last: int) -> list[int]:
+    """The first epoch, and round numbers up to the last."""
+    if first == last:
+        return [first]
+    locator = MaxNLocator(7, integer=True, steps=[1, 2, 5, 10])
+    numbers = [int(number) for number in locator.tick_values(0, last)]
+    second = first + (numbers[1] - numbers[0]) / 2  # closer to the first, its label would touch
+    return [first, *(number for number in numbers if second <= number <= last)]
 
 
 def _apart(heights: Sequence[float], gap: float) -> list[float]:
@@ -182,7 +210,7 @@ def draw_confusion(axes: Axes, confusion: ArrayLike) -> Axes:
 
 
 def draw_mistakes(axes: Axes, images: NDArray[np.uint8], mistakes: Sequence[Mistake]) -> Axes:
-    """Draw up to 40 mistakes, the most confident first, each with its label, answer and output.
+    """Draw up to 40 mistakes, the most confident first, each with its label, answer, output and index.
 
     Args:
         axes: where to draw.
@@ -190,7 +218,7 @@ def draw_mistakes(axes: Axes, images: NDArray[np.uint8], mistakes: Sequence[Mist
         mistakes: the wrong answers; their indices are rows of `images`.
     """
     shown = most_confident(mistakes, 40)
-    corners = _draw_tiles(axes, [images[mistake.index] for mistake in shown], columns=8, room_below=8)
+    corners = _draw_tiles(axes, [images[mistake.index] for mistake in shown], columns=8, room_below=11)
     for (x, y), mistake in zip(corners, shown, strict=True):
         line = y + _SIZE + 1.5
         axes.text(
@@ -202,15 +230,15 @@ def draw_mistakes(axes: Axes, images: NDArray[np.uint8], mistakes: Sequence[Mist
             color=INK,
         )
         axes.text(x + _SIZE, line, f"{mistake.output:.2f}", va="top", ha="right", fontsize=8, color=GREY)
+        axes.text(x, line + 5.5, f"{mistake.index}", va="top", fontsize=7, color=GREY)
     if not shown:
         title = "No mistakes"
     elif len(shown) < len(mistakes):
         title = f"The {len(shown)} most confident of {len(mistakes):,} mistakes"
     else:
         title = f"Every mistake ({len(mistakes)}), the most confident first"
-    _title(
-        axes, title, "true digit \N{RIGHTWARDS ARROW} answer, and the output for that answer" if shown else ""
-    )
+    note = "true digit \N{RIGHTWARDS ARROW} answer, the output for that answer, and below the digit's index"
+    _title(axes, title, note if shown else "")
     return axes
 
 
@@ -222,17 +250,16 @@ def draw_digit(axes: Axes, image: NDArray[np.uint8], title: str = "") -> Axes:
 
 
 def draw_digit_grid(axes: Axes, images: Sequence[NDArray[np.uint8]]) -> Axes:
-    """Draw a digit and distorted versions of it.
+    """Draw a digit and distorted versions of it, in as many columns as suit the shape of the `Axes`.
 
     Args:
         axes: where to draw.
         images: (28, 28) each, the original first.
     """
-    columns = math.ceil(math.sqrt(1.5 * len(images)))
+    columns = max(1, round(math.sqrt(len(images) * axes.bbox.width / axes.bbox.height)))
     x, y = _draw_tiles(axes, images, columns)[0]
     axes.add_patch(Rectangle((x, y), _SIZE, _SIZE, fill=False, edgecolor=BLUE, linewidth=2, clip_on=False))
-    axes.text(x + 1, y + 1, "original", color=BLUE, va="top", fontsize=9)
-    _title(axes, f"A digit and {len(images) - 1} distorted versions of it")
+    _title(axes, f"A digit, framed, and {len(images) - 1} distorted versions of it")
     return axes
 
 
@@ -274,7 +301,7 @@ def _draw_tiles(
     """Draw images in rows on one `Axes`, with white gaps; the left upper corner of each is returned."""
     width, height = _SIZE + 5, _SIZE + 5 + room_below
     rows = math.ceil(len(images) / columns)
-    shape = max(1, rows) * height - 5, columns * width - 5
+    shape = max(1, rows * height - 5), columns * width - 5
     mosaic = np.ma.masked_array(np.zeros(shape, dtype=np.uint8), np.ones(shape, dtype=bool))
     corners = []
     for number, image in enumerate(images):

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.image import imread
 
 from mnist_mlp.pictures import (
     draw_confusion,
@@ -82,8 +83,8 @@ def test_learning_curve_gives_each_halving_of_the_mistakes_the_same_room(axes: A
         ([0.9], 4),
         ([0.9, 0.98], 4),
         ([0.1, 0.993], 4),
-        ([0.9901, 0.9902], 1),
-        ([1.0], 1),
+        ([0.9901, 0.9902], 4),
+        ([1.0], 4),
         ([0.0, 1.0], 4),
     ],
 )
@@ -95,14 +96,37 @@ def test_learning_curve_has_round_ticks_within_its_limits(
     ticks = axes.get_yticks()
     low, high = axes.get_ylim()
     assert expected <= len(ticks) <= 9
-    assert low <= min(ticks)
+    assert low == pytest.approx(min(ticks))  # a line of the grid lies under the lowest point
+    assert low <= 100 * min(accuracies)
     assert max(ticks) <= high
 
 
-def test_learning_curve_of_one_epoch_has_one_epoch_on_its_axis(axes: Axes) -> None:
+@pytest.mark.parametrize(
+    ("epochs", "expected"),
+    [
+        (1, [1]),
+        (2, [1, 2]),
+        (5, [1, 2, 3, 4, 5]),
+        (12, [1, 2, 4, 6, 8, 10, 12]),
+        (600, [1, 100, 200, 300, 400, 500, 600]),
+    ],
+)
+def test_learning_curve_names_the_first_epoch_and_round_ones(
+    axes: Axes, epochs: int, expected: list[int]
+) -> None:
+    draw_learning_curve(axes, [Record(epoch, 0.9) for epoch in range(1, epochs + 1)])
+
+    left, right = axes.get_xlim()
+    assert list(axes.get_xticks()) == expected
+    assert left < 1  # so that the first marker stands clear of the tick labels
+    assert right == epochs
+
+
+def test_learning_curve_of_one_epoch_has_its_label_beside_the_grid(axes: Axes) -> None:
     draw_learning_curve(axes, [Record(1, 0.94)])
 
-    assert list(axes.get_xticks()) == [1]
+    assert axes.get_xlim() == (0, 1)
+    assert [text.get_position()[0] for text in axes.texts if "94.00" in text.get_text()] == [1]
     assert axes.lines[0].get_marker() == "o"
 
 
@@ -146,9 +170,10 @@ def test_mistakes_are_drawn_with_the_most_confident_first(axes: Axes) -> None:
 
     assert draw_mistakes(axes, images, mistakes) is axes
 
-    assert np.array_equal(tile(axes, 0, 0, 41), images[11])
-    assert np.array_equal(tile(axes, 0, 1, 41), images[3])
-    assert [text for text in texts(axes) if "answer" not in text] == ["7 → 2", "0.99", "4 → 9", "0.51"]
+    assert np.array_equal(tile(axes, 0, 0, 44), images[11])
+    assert np.array_equal(tile(axes, 0, 1, 44), images[3])
+    captions = [text for text in texts(axes) if "answer" not in text]
+    assert captions == ["7 → 2", "0.99", "11", "4 → 9", "0.51", "3"]
     assert axes.get_title("left") == "Every mistake (2), the most confident first"
 
 
@@ -157,7 +182,7 @@ def test_no_more_than_forty_mistakes_are_drawn(axes: Axes) -> None:
 
     draw_mistakes(axes, images, [Mistake(i, 1, 7, 1 - i / 100) for i in range(50)])
 
-    assert np.array_equal(tile(axes, 4, 7, 41), images[39])
+    assert np.array_equal(tile(axes, 4, 7, 44), images[39])
     assert axes.get_title("left") == "The 40 most confident of 50 mistakes"
     assert len([text for text in texts(axes) if text == "1 → 7"]) == 40
 
@@ -186,8 +211,18 @@ def test_the_grid_marks_the_original(axes: Axes) -> None:
     assert np.array_equal(tile(axes, 1, 2, 33), images[5])
     frame: Any = axes.patches[0]
     assert (frame.get_xy(), frame.get_width(), frame.get_height()) == ((-0.5, -0.5), 28, 28)
-    assert texts(axes) == ["original"]
-    assert axes.get_title("left") == "A digit and 5 distorted versions of it"
+    assert axes.get_title("left") == "A digit, framed, and 5 distorted versions of it"
+
+
+@pytest.mark.parametrize(("size", "columns"), [((9, 4.8), 5), ((4.5, 4.8), 4)])
+def test_the_grid_suits_the_shape_of_its_axes(size: tuple[float, float], columns: int) -> None:
+    axes = Figure(figsize=size).add_subplot()
+
+    draw_digit_grid(axes, [ramp(i) for i in range(15)])
+
+    drawn = axes.images[0].get_array()
+    assert drawn is not None
+    assert drawn.shape[1] == columns * 33 - 5
 
 
 def test_outputs_are_bars_with_answer_and_true_digit_marked(axes: Axes) -> None:
@@ -216,9 +251,9 @@ HISTORY = [Record(epoch, 1 - 0.1 / epoch, 1 - 0.12 / epoch) for epoch in range(1
 DRAWINGS: list[Callable[[Axes], Axes]] = [
     lambda axes: draw_learning_curve(axes, HISTORY, 0.97),
     lambda axes: draw_confusion(axes, np.arange(100).reshape(10, 10)),
-    lambda axes: draw_mistakes(axes, np.stack([ramp(0)]), [Mistake(0, 1, 7, 0.9)]),
+    lambda axes: draw_mistakes(axes, np.stack([ramp(0)]), [Mistake(0, 1, 7, 0.9)] * 40),
     lambda axes: draw_digit(axes, ramp(0)),
-    lambda axes: draw_digit_grid(axes, [ramp(0), ramp(1)]),
+    lambda axes: draw_digit_grid(axes, [ramp(i) for i in range(15)]),
     lambda axes: draw_outputs(axes, np.linspace(0, 1, 10)),
 ]
 
@@ -238,6 +273,18 @@ def test_a_picture_is_a_png_of_its_size_and_the_same_each_time(
     assert data == second.read_bytes()
     assert b"Software" not in data
     assert sorted(path.name for path in tmp_path.iterdir()) == ["first.png", "second.png"]
+
+
+@pytest.mark.parametrize("count", [8, 9, 40])
+def test_a_sheet_is_as_high_as_its_rows(tmp_path: Path, count: int) -> None:
+    images = np.full((1, 28, 28), 255, np.uint8)
+    mistakes = [Mistake(0, 1, 7, 0.9)] * count
+    save_picture(tmp_path / "sheet.png", lambda axes: draw_mistakes(axes, images, mistakes), size=(7.2, 7.2))
+
+    sheet = imread(tmp_path / "sheet.png")[..., :3].min(axis=2)
+    assert sheet.shape[1] == 1080
+    assert (sheet[-1] == 1).all()  # a margin
+    assert (sheet[-30:] < 1).any()  # and no more
 
 
 def test_two_drawings_stand_side_by_side(tmp_path: Path) -> None:
