@@ -1,9 +1,6 @@
-"""The MNIST document's program, written plainly from its steps: what its reader would otherwise run.
+"""The MNIST document's program, written plainly from its steps: what its reader would otherwise run."""
 
-python scripts/documents_program.py mnist_train.csv mnist_test.csv [EPOCHS]
-"""
-
-import sys
+import argparse
 from pathlib import Path
 from typing import Any
 
@@ -50,14 +47,23 @@ def scaled(values: list[str]) -> Floats:
     return np.asarray(values[1:], dtype=np.float64) / 255.0 * 0.99 + 0.01
 
 
-def main(train_csv: str, test_csv: str, epochs: str = "5") -> None:
-    with Path(train_csv).open() as file:
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("train_csv", type=Path, help="mnist_train.csv")
+    parser.add_argument("test_csv", type=Path, help="mnist_test.csv")
+    parser.add_argument("epochs", type=int, nargs="?", default=5, help="passes over the training digits (5)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    arguments = parse()
+    with arguments.train_csv.open() as file:
         training_lines = file.readlines()
-    with Path(test_csv).open() as file:
+    with arguments.test_csv.open() as file:
         test_lines = file.readlines()
 
     network = DocumentsNetwork()
-    for _ in range(int(epochs)):
+    for _ in range(arguments.epochs):
         for line in training_lines:
             values = line.split(",")
             targets = np.zeros(10) + 0.01
@@ -73,4 +79,4 @@ def main(train_csv: str, test_csv: str, epochs: str = "5") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

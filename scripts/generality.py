@@ -1,9 +1,10 @@
 """What the generality of the network class costs: its mini-batches against a loop for 784-200-10 alone.
 
 Both train on the same 20,000 digits in batches of 64, in turn, seven rounds; prints medians and the ratio.
-Needs the package installed, or PYTHONPATH set to the repository.
 """
 
+import argparse
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
@@ -11,9 +12,12 @@ from time import perf_counter
 import numpy as np
 from scipy.linalg.blas import sgemm
 
-from mnist_mlp import Network, encode_targets, load_mnist, scale_pixels
-from mnist_mlp.descent import Descent
-from mnist_mlp.products import Floats
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from mnist_mlp import Network, encode_targets, load_mnist, scale_pixels  # noqa: E402
+from mnist_mlp.descent import Descent  # noqa: E402
+from mnist_mlp.products import Floats  # noqa: E402
 
 ROWS, BATCH, RATE, ROUNDS = 20_000, 64, 0.1, 7
 
@@ -59,7 +63,10 @@ def general(network: Network, inputs: Floats, targets: Floats) -> None:
 
 
 def main() -> None:
-    digits = load_mnist(Path(__file__).resolve().parent.parent / "data")[:ROWS]
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
+    digits = load_mnist(ROOT / "data")[:ROWS]
     inputs, targets = scale_pixels(digits.images), encode_targets(digits.labels)
     programs: list[Callable[[Network, Floats, Floats], None]] = [special, general]
     rounds = []

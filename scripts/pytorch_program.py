@@ -1,18 +1,20 @@
 """What a PyTorch user would write for our recipe `fast`: the same network, settings and data, as one process.
 
-python scripts/pytorch_program.py mnist_train.csv mnist_test.csv RECIPE.toml
-
 The settings are read from the file of a recipe, so that both programs have the same. The digits are tensors
 in memory; there is no DataLoader, whose work for each row would cost more than the training.
 """
 
+import argparse
 import sys
 import tomllib
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
+
+torch: Any = import_module("torch") if find_spec("torch") else None  # --help does without
 
 # The settings that this program can follow in one way only; the others are free.
 FIXED = {
@@ -31,14 +33,26 @@ FIXED = {
 } | dict.fromkeys(("rotation", "scale", "shear", "shift", "elastic"), 0)
 
 
-def read_recipe(path: str) -> dict[str, Any]:
-    recipe = tomllib.loads(Path(path).read_text())
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("train_csv", type=Path, help="mnist_train.csv")
+    parser.add_argument("test_csv", type=Path, help="mnist_test.csv")
+    parser.add_argument(
+        "recipe", type=Path, metavar="RECIPE.toml", help="all settings, as a run's recipe.toml"
+    )
+    return parser.parse_args()
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    recipe = tomllib.loads(path.read_text())
     if others := [name for name, value in FIXED.items() if recipe[name] != value]:
         sys.exit(f"{path}: this program has no other {others[0]} than {FIXED[others[0]]!r}")
     return recipe
 
 
-def read_csv(path: str) -> tuple[Any, Any]:
+def read_csv(path: Path) -> tuple[Any, Any]:
     """Inputs (n, 784), float32, from 0.01 to 1, and labels (n,)."""
     rows = torch.from_numpy(np.loadtxt(path, delimiter=",", dtype=np.uint8))
     return rows[:, 1:].float() * (0.99 / 255) + 0.01, rows[:, 0].long()
@@ -76,11 +90,14 @@ def train(model: Any, inputs: Any, labels: Any, recipe: dict[str, Any]) -> None:
             step += 1
 
 
-def main(train_csv: str, test_csv: str, recipe_file: str) -> None:
-    recipe = read_recipe(recipe_file)
+def main() -> None:
+    arguments = parse()
+    if torch is None:
+        sys.exit("PyTorch is missing; install it: pip install '.[bench]'")
+    recipe = read_recipe(arguments.recipe)
     torch.manual_seed(recipe["seed"])
-    inputs, labels = read_csv(train_csv)
-    test_inputs, test_labels = read_csv(test_csv)
+    inputs, labels = read_csv(arguments.train_csv)
+    test_inputs, test_labels = read_csv(arguments.test_csv)
     mean = inputs.mean()
     inputs -= mean
     test_inputs -= mean
@@ -92,4 +109,4 @@ def main(train_csv: str, test_csv: str, recipe_file: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()

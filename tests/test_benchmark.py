@@ -119,3 +119,10 @@ def test_the_launcher_tells_time_memory_and_failure() -> None:
     assert 0.2 < result["seconds"] < 20
     assert result["peak"] is None or 100 < result["peak"] < 300
     assert json.loads(run_python(launcher, sys.executable, "-c", "exit(3)"))["code"] == 3
+
+
+@pytest.mark.parametrize(
+    "script", ["benchmark.py", "documents_program.py", "generality.py", "pytorch_program.py"]
+)
+def test_a_script_tells_how_to_call_it(script: str) -> None:
+    assert run_python(SCRIPTS / script, "--help").startswith(f"usage: {script}")
