@@ -379,7 +379,7 @@ def write_scorecard(folder: Path, card: Scorecard, digits: Digits) -> None:
         folder / "confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), size=(7.2, 7.2)
     )
     save_picture(
-        folder / "mistakes.png", lambda axes: draw_mistakes(axes, images, card.mistakes), size=(7.2, 5.9)
+        folder / "mistakes.png", lambda axes: draw_mistakes(axes, images, card.mistakes), size=(7.2, 7.2)
     )
     write_text(folder / "scorecard.md", card.to_markdown())
     write_text(folder / SCORECARD, card.to_json())
