@@ -13,10 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
-from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike, NDArray
 
 from mnist_mlp.scorecard import Mistake, most_confident
@@ -61,19 +61,18 @@ def save_picture(
     """
     figure = Figure(figsize=size, dpi=_DOTS_PER_INCH, facecolor="white")
     figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN))
-    FigureCanvasAgg(figure)
+    canvas = FigureCanvasAgg(figure)
     for number, draw in enumerate(draws, start=1):
         draw(figure.add_subplot(1, len(draws), number))
-    buffer = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a file's name may be in any script
-        figure.draw_without_rendering()  # which lays it out
-        figure.set_layout_engine("none")
-        blank = max(0, figure.get_tightbbox().y0 - _MARGIN)
-        paper = Bbox([[0, math.floor(blank * _DOTS_PER_INCH) / _DOTS_PER_INCH], size])
-        figure.savefig(
-            buffer, format="png", dpi=_DOTS_PER_INCH, bbox_inches=paper, metadata={"Software": None}
-        )
+        canvas.draw()  # type: ignore[no-untyped-call]
+    pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
+    last_inked = np.flatnonzero((pixels < 255).any(axis=(1, 2)))[-1]
+    # A margin of what is inked is a little narrower than that of letters, which may reach below the line.
+    paper = pixels[: last_inked + 1 + round(1.25 * _MARGIN * _DOTS_PER_INCH)]
+    buffer = io.BytesIO()
+    imsave(buffer, paper, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": "mnist-mlp"})
     write_bytes(path, buffer.getvalue())
 
 

@@ -75,9 +75,7 @@ def test_images_of_the_same_hash_are_told_apart() -> None:
     assert examine_digits(train, Digits(twins, train.labels)) == []
 
 
-def test_a_huge_file_is_looked_at_in_little_memory(
-    tmp_path: Path, mnist_test: Digits
-) -> None:
+def test_a_huge_file_is_looked_at_in_little_memory(tmp_path: Path, mnist_test: Digits) -> None:
     rows = 1_200_000
     path = tmp_path / "images"
     with path.open("wb") as file:
