@@ -45,7 +45,7 @@ PLAN, CHECKPOINT, MODEL, SCORECARD = (
 )
 _RESULTS = (
     SCORECARD, "scorecard.md", MODEL, CHECKPOINT, "history.csv", "learning_curve.png", "confusion_matrix.png",
-    "mistakes.png", "recipe.toml", PLAN,
+    "mistakes.png", "recipe.toml",
 )  # fmt: skip
 
 
@@ -201,21 +201,30 @@ def check_free(folder: Path, *, force: bool) -> None:
     """Check that a new run may go into a folder.
 
     Raises:
-        RunError: if it holds a run already, unless forced.
+        RunError: if it holds a run already, unless forced; or other files, which nothing forces.
     """
-    if (folder / SCORECARD).exists() and not force:
-        raise RunError(
-            f"{printable(folder)}: holds a finished run; choose another folder, or --force to replace it"
-        )
-    if (folder / PLAN).exists() and not force:
-        shown = printable(folder)
+    shown = printable(folder)
+    if not (folder / PLAN).exists():
+        if _visible(folder):
+            raise RunError(f"{shown}: is not empty, and holds no run; choose another folder")
+    elif not force and is_finished(folder):
+        raise RunError(f"{shown}: holds a finished run; choose another folder, or --force to replace it")
+    elif not force:
         raise RunError(
             f"{shown}: holds an unfinished run; go on with --resume {shown}, or --force to start again"
         )
 
 
+def _visible(folder: Path) -> set[str]:
+    """The names in a folder, if it is one; hidden files, as locks and leftovers are, do not count."""
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return {name for name in names if not name.startswith(".")}
+
+
 def prepare(folder: Path, plan: Plan) -> None:
     """Make a folder ready for a new run: remove an older run's files, and write down what is asked.
+
+    At every moment the folder is empty or holds a run, so that a process killed here can be started again.
 
     Raises:
         StorageError: if the folder cannot be made or written.
@@ -227,7 +236,6 @@ def prepare(folder: Path, plan: Plan) -> None:
                 (run / name).unlink(missing_ok=True)
     except OSError as error:
         raise StorageError(f"{printable(folder)}: cannot be cleared: {describe(error)}") from None
-    write_text(folder / "recipe.toml", plan.recipe.to_toml())
     write_text(folder / PLAN, plan.to_json())
 
 
@@ -250,6 +258,7 @@ def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard |
         MnistMlpError: if something is in the way; what the checkpoint holds stays.
     """
     remove_leftovers(folder)
+    write_text(folder / "recipe.toml", plan.recipe.to_toml())
     for warning in examine_digits(data.train, data.test):
         watch.on_warning(warning)
     if plan.repeats == 1:

@@ -256,6 +256,16 @@ def test_a_run_of_its_own_is_made_and_found(csvs: list[object], test_csv: Path) 
     assert call("train", "--resume", made).out == f"{made}: finished already; nothing to do\n"
 
 
+def test_a_folder_of_other_things_is_left_alone(csvs: list[object]) -> None:
+    Path("thesis").mkdir()
+    Path("thesis", "recipe.toml").write_text("hidden = 7\n")
+    for arguments in ([], ["--force"]):
+        line = call("train", *csvs, "--out", "thesis", *arguments).line
+        assert line == "mnist-mlp: thesis: is not empty, and holds no run; choose another folder\n"
+    assert files() == {"thesis/recipe.toml"}
+    assert Path("thesis", "recipe.toml").read_text() == "hidden = 7\n"
+
+
 def test_several_seeds_are_summed_up(csvs: list[object]) -> None:
     Path("my.toml").write_text('base = "fast"\nhidden = 4\nepochs = 1\n')
     shown = call("train", *csvs, "--recipe", "my.toml", "--repeats", 2, "--validation", 50, "--out", "run")

@@ -285,6 +285,15 @@ def test_a_folder_that_holds_a_run_is_not_taken(tmp_path: Path) -> None:
     check_free(folder, force=True)
 
 
+def test_a_folder_of_other_things_is_not_taken(tmp_path: Path) -> None:
+    (tmp_path / ".run.json.999999999-0123abcd.tmp").touch()  # of a process killed before its plan was written
+    check_free(tmp_path, force=False)
+    (tmp_path / "recipe.toml").touch()
+    for force in (False, True):
+        message = refused(lambda force=force: check_free(tmp_path, force=force))  # type: ignore[misc]
+        assert message == f"{tmp_path}: is not empty, and holds no run; choose another folder"
+
+
 def test_a_new_run_in_an_old_folder_clears_it(tmp_path: Path) -> None:
     folder = start(tmp_path / "run", Plan(SMALL))
     for name in [
@@ -297,7 +306,7 @@ def test_a_new_run_in_an_old_folder_clears_it(tmp_path: Path) -> None:
         make_folder((folder / name).parent)
         (folder / name).touch()
     prepare(folder, Plan(MOVING))
-    assert files(folder) == {"recipe.toml", "run.json", "notes.txt", "seed-3/notes.txt"}
+    assert files(folder) == {"run.json", "notes.txt", "seed-3/notes.txt"}
     assert Plan.read(folder) == Plan(MOVING)
 
 
