@@ -202,6 +202,8 @@ def evaluate(
     from mnist_mlp.scorecard import Scorecard
 
     screen = Screen()
+    if out is not None:
+        runs.check_free_for_scores(out)
     path = runs.find_model(model)
     network, facts = runs.load_model(path)
     start = perf_counter()

@@ -215,6 +215,17 @@ def check_free(folder: Path, *, force: bool) -> None:
         )
 
 
+def check_free_for_scores(folder: Path) -> None:
+    """Check that a scorecard and its pictures may go into a folder, as `write_scorecard` puts them there.
+
+    Raises:
+        RunError: if it holds anything but an older scorecard and its pictures.
+    """
+    if _visible(folder) - {"confusion_matrix.png", "mistakes.png", "scorecard.md", SCORECARD}:
+        what = "a run" if (folder / PLAN).exists() else "other files"
+        raise RunError(f"{printable(folder)}: holds {what}; choose an empty folder, or an earlier evaluate's")
+
+
 def _visible(folder: Path) -> set[str]:
     """The names in a folder, if it is one; hidden files, as locks and leftovers are, do not count."""
     names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()

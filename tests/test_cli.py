@@ -197,6 +197,21 @@ def test_evaluating_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) ->
         assert card["seed"] == 1
 
 
+def test_evaluating_replaces_only_what_it_wrote_before(run: Path, test_csv: Path) -> None:
+    evaluate = ["evaluate", run, "--test-csv", test_csv, "--out"]
+    before = (run / "scorecard.json").read_bytes()
+    line = call(*evaluate, run).line
+    assert line == f"mnist-mlp: {run}: holds a run; choose an empty folder, or an earlier evaluate's\n"
+    assert (run / "scorecard.json").read_bytes() == before
+
+    assert call(*evaluate, "scored").code == 0
+    Path("scored", "scorecard.md").write_text("old")
+    assert call(*evaluate, "scored").code == 0
+    assert Path("scored", "scorecard.md").read_text().startswith("# Scorecard")
+    Path("scored", "notes.txt").touch()
+    assert "scored: holds other files; choose an empty folder" in call(*evaluate, "scored").line
+
+
 def test_a_process_prints_json_and_nothing_else(run: Path, test_csv: Path) -> None:
     shown = end(start("evaluate", run, "--test-csv", test_csv, "--json"))
     assert (shown.code, shown.err) == (0, "")
