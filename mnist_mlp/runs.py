@@ -26,6 +26,7 @@ from mnist_mlp.pictures import draw_confusion, draw_learning_curve, draw_mistake
 from mnist_mlp.recipes import Recipe, RecipeError
 from mnist_mlp.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.storage import (
+    OtherKindError,
     StorageError,
     describe,
     load_arrays,
@@ -426,7 +427,13 @@ def load_model(path: Path) -> tuple[Network, dict[str, Any]]:
     Raises:
         MnistMlpError: if the file cannot be read, or its network is not of 784 inputs and 10 outputs.
     """
-    network = Network.load(path)
+    try:
+        network = Network.load(path)
+    except OtherKindError:
+        remedy = "name a run's folder, or the model.safetensors in it"
+        if path.suffix.lower() == ".csv":
+            remedy = "digits of your own go with --test-csv, or --csv for show-digit"
+        raise RunError(f"{printable(path)}: is not a model; {remedy}") from None
     if (network.sizes[0], network.sizes[-1]) != (784, 10):
         shape = "-".join(map(str, network.sizes))
         raise RunError(f"{printable(path)}: a {shape} network; digits need 784 inputs and 10 outputs")

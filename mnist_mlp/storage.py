@@ -45,6 +45,10 @@ class StorageError(MnistMlpError):
     """A file cannot be read or written, or is broken."""
 
 
+class OtherKindError(StorageError):
+    """A file that is broken from its first bytes on, likely since it is of another kind."""
+
+
 def printable(text: object, limit: int = 200) -> str:
     """The text on one short line: as it is where all of it prints, else with escapes; the middle left out."""
     line = str(text)
@@ -261,7 +265,8 @@ def _read_header(file: BinaryIO) -> tuple[dict[str, Any], int]:
     size = os.fstat(file.fileno()).st_size
     length = int.from_bytes(file.read(8), "little")
     if not 2 <= length <= min(_LONGEST_HEADER, size - 8):
-        raise ValueError("it does not start as a safetensors file does")
+        fault = "it does not start as a safetensors file does"
+        raise OtherKindError(f"{printable(file.name)}: is broken: {fault}; make or fetch it anew")
     return _from_json(file.read(length)), 8 + length
 
 

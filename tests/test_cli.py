@@ -479,6 +479,13 @@ def test_a_network_for_something_else_is_named(test_csv: Path) -> None:
     assert "cache.safetensors: " in call("evaluate", "cache.safetensors", "--test-csv", test_csv).line
 
 
+def test_digits_in_the_place_of_a_model_are_told_from_one(test_csv: Path) -> None:
+    own = "digits of your own go with --test-csv, or --csv for show-digit"
+    assert call("evaluate", test_csv).line == f"mnist-mlp: {test_csv}: is not a model; {own}\n"
+    Path("run.json").write_text('{"recipe": {}, "repeats": 1}')
+    assert "run.json: is not a model; name a run's folder" in call("evaluate", "run.json").line
+
+
 def test_an_index_out_of_range_is_named(test_csv: Path) -> None:
     for index in (200, 10**30):
         line = call("show-digit", index, "--csv", test_csv).line
