@@ -204,7 +204,7 @@ def evaluate(
     screen = Screen()
     if out is not None:
         runs.check_free_for_scores(out)
-    path = runs.find_model(model)
+    path = _model_file(model, screen)
     network, facts = runs.load_model(path)
     start = perf_counter()
     digits = _digits(data_dir, test_csv, "test", screen, offline=_offline())
@@ -265,9 +265,9 @@ def show_digit(
         screen.raw(digit_text(image, screen.colours, screen.unicode))
     outputs = None
     if model is not None:
-        from mnist_mlp.runs import find_model, load_model
+        from mnist_mlp.runs import load_model
 
-        outputs = load_model(find_model(model))[0].forward(scale_pixels(image[None]))[0]
+        outputs = load_model(_model_file(model, screen))[0].forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
             fail(f"{model}: its outputs are not finite numbers; choose another model", 1)
         width = min(screen.width, 80)
@@ -290,6 +290,17 @@ def _recipe(name_or_file: str, given: dict[str, Any]) -> "Recipe":
         return recipe.with_settings(given)
     except RecipeError as error:
         raise typer.BadParameter(str(error)) from None
+
+
+def _model_file(model_or_run: Path | None, screen: "Screen") -> Path:
+    """Find a model, and say so where it is one of several that could be meant."""
+    from mnist_mlp.runs import find_model
+
+    path = find_model(model_or_run)
+    seed = path.parent
+    if seed.name.startswith("seed-") and model_or_run not in (path, seed):
+        screen.note(f"{seed.parent}: several seeds; taking the first, {seed.name}")
+    return path
 
 
 def _data_folder(data_dir: str | Path | None) -> Path:
@@ -391,7 +402,8 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
         show_scorecard(screen, card)
     else:
         show_repeated_scorecard(screen, card)
-    screen.note(f"\nall of it is in {folder}: scorecard.md, model.safetensors and pictures")
+    what = "model.safetensors" if isinstance(card, Scorecard) else "for each seed a folder with its model"
+    screen.note(f"\nall of it is in {folder}: scorecard.md, {what} and pictures")
     if isinstance(card, Scorecard) and card.mistakes:
         first = card.mistakes[0].index
         source = f"--csv {_quoted(plan.test_csv)} " if plan.test_csv else ""

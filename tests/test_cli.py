@@ -281,7 +281,7 @@ def test_a_folder_of_other_things_is_left_alone(csvs: list[object]) -> None:
     assert Path("thesis", "recipe.toml").read_text() == "hidden = 7\n"
 
 
-def test_several_seeds_are_summed_up(csvs: list[object]) -> None:
+def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None:
     Path("my.toml").write_text('base = "fast"\nhidden = 4\nepochs = 1\n')
     shown = call("train", *csvs, "--recipe", "my.toml", "--repeats", 2, "--validation", 50, "--out", "run")
     assert re.match(r"mean accuracy \d\d\.\d\d%, standard deviation \d\.\d\d%, 2 seeds\n", shown.out)
@@ -289,6 +289,11 @@ def test_several_seeds_are_summed_up(csvs: list[object]) -> None:
     assert card.keys() == {"mean", "standard_deviation", "runs"}
     assert re.findall(r"(?m)^ +(\d)  +\d", shown.out) == ["1", "2"]
     assert len(re.findall(r"held out \d", shown.err)) == 2
+    assert "a folder with its model and pictures" in shown.err
+    # Where a single model is wanted, it is the first.
+    for arguments in (["evaluate", "run", "--test-csv"], ["show-digit", 0, "--model", "run", "--csv"]):
+        assert call(*arguments, test_csv).err == "run: several seeds; taking the first, seed-1\n"
+    assert call("evaluate", "run/seed-2", "--test-csv", test_csv).err == ""
     # The run's own recipe repeats it.
     again = call("train", *csvs, "--recipe", "run/seed-2/recipe.toml", "--out", "again")
     assert f"{card['runs'][1]['accuracy']:.2%}" in again.out
