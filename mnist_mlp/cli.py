@@ -403,11 +403,12 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
     else:
         show_repeated_scorecard(screen, card)
     what = "model.safetensors" if isinstance(card, Scorecard) else "for each seed a folder with its model"
-    screen.note(f"\nall of it is in {folder}: scorecard.md, {what} and pictures")
+    screen.note(f"\nall of it is in {folder}:")
+    screen.note(f"  scorecard.md, {what} and pictures")
     if isinstance(card, Scorecard) and card.mistakes:
         first = card.mistakes[0].index
         source = f"--csv {_quoted(plan.test_csv)} " if plan.test_csv else ""
-        screen.note(f"the mistakes: {folder / 'mistakes.png'}, or one at a time, as in")
+        screen.note("the mistakes are in mistakes.png there; or see one at a time, as in")
         screen.note(f"  mnist-mlp show-digit {first} {source}--model {_quoted(folder)}")
     names = list(RECIPES)
     if plan.recipe.name in names[:-1]:
