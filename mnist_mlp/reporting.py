@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     TaskID,
     TextColumn,
@@ -28,7 +27,7 @@ from mnist_mlp.training import Progress as EpochProgress
 
 
 class Screen:
-    """The two output streams. No bars are drawn where standard error is no terminal.
+    """The two output streams. No bars are drawn where standard error is no terminal, or a dumb one.
 
     Args:
         quiet: whether to leave out all progress.
@@ -39,7 +38,7 @@ class Screen:
         self._err = Console(
             stderr=True, quiet=quiet, soft_wrap=True, highlight=False, markup=False, emoji=False
         )
-        self._bars = sys.stderr.isatty() and not quiet
+        self._bars = sys.stderr.isatty() and not self._err.is_dumb_terminal and not quiet
 
     @property
     def width(self) -> int:
@@ -107,10 +106,10 @@ class Screen:
         """Show how training goes on: a bar for the epoch where there is a terminal, a line for each epoch."""
         columns = (
             TextColumn("{task.description}"),
-            BarColumn(14),
-            MofNCompleteColumn(),
+            BarColumn(8),
+            TextColumn("{task.fields[rows]}"),
             TextColumn("{task.fields[rate]:>8,.0f} rows/s"),
-            TextColumn("{task.fields[accuracy]:.2%}"),
+            TextColumn("train {task.fields[accuracy]:.2%}"),
             TextColumn("{task.fields[left]} left"),
         )
         with Progress(*columns, console=self._err, transient=True, disable=not self._bars) as progress:
@@ -142,17 +141,20 @@ class TrainingReport:
         seconds = monotonic() - self._epoch_start
         epochs_left = self._recipe.epochs - done.epoch + 1 - done.rows_done / done.rows
         whole_epoch = seconds * done.rows / done.rows_done
-        fields: dict[str, Any] = {
+        all_rows = f"{done.rows:,}"
+        shown: dict[str, Any] = {
+            "description": f"epoch {done.epoch}/{self._recipe.epochs}",
+            "completed": done.rows_done,
+            "total": done.rows,
+            "rows": f"{done.rows_done:>{len(all_rows)},}/{all_rows}",
             "rate": done.rows_done / max(seconds, 1e-9),
             "accuracy": done.accuracy,
             "left": _duration(epochs_left * whole_epoch),
         }
         if self._task is None:
-            self._task = self._progress.add_task("", total=done.rows, **fields)
-        description = f"epoch {done.epoch}/{self._recipe.epochs}"
-        self._progress.update(
-            self._task, completed=done.rows_done, total=done.rows, description=description, **fields
-        )
+            self._task = self._progress.add_task(**shown)
+        else:
+            self._progress.update(self._task, **shown)
 
     def on_epoch(self, record: EpochRecord) -> None:
         """An epoch has ended."""

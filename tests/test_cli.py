@@ -744,7 +744,7 @@ def test_control_characters_in_a_name_never_reach_the_terminal(test_csv: Path, c
     assert "\\x1b[2J" in shown.out
 
 
-def on_a_terminal(*arguments: object, **environment: str) -> str:
+def on_a_terminal(*arguments: object, code: str = "", **environment: str) -> str:
     """What a terminal of 80 columns is sent."""
     import pty  # noqa: PLC0415 - not on Windows
     from fcntl import ioctl  # noqa: PLC0415
@@ -753,7 +753,7 @@ def on_a_terminal(*arguments: object, **environment: str) -> str:
     ours, theirs = pty.openpty()
     ioctl(theirs, TIOCSWINSZ, b"\x18\0\x50\0\0\0\0\0")
     env = {**os.environ, "TERM": "xterm-256color", **environment}
-    process = start(*arguments, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
+    process = start(*arguments, code=code, stdin=theirs, stdout=theirs, stderr=theirs, env=env)
     os.close(theirs)
     shown = b""
     while True:
@@ -776,9 +776,34 @@ ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def test_a_terminal_gets_a_bar_and_lines_of_80_columns(csvs: list[object]) -> None:
     sent = on_a_terminal("train", *csvs, "--epochs", 2, "--validation", 50)
     lines = [line for part in sent.split("\n") for line in ESCAPES.sub("", part).split("\r")]
-    assert any(re.match(r"epoch 2/2 ━+ 350/350 +[\d,]+ rows/s \d+\.\d\d% 0:00 left", line) for line in lines)
+    bar = r"epoch ([12])/2 [━╸╺ ]+ (?:\d+)/350 +[\d,]+ rows/s train \d+\.\d\d% 0:0\d left"
+    bars = [line.rstrip() for line in lines if "rows/s" in line]
+    assert [re.fullmatch(bar, line)[1] for line in (bars[0], bars[-1])] == ["1", "2"]  # type: ignore[index]
     assert "\x1b[" in sent
     assert all(len(line) <= 80 for line in lines if "--csv" not in line)  # that path is as long as it is
+
+
+@posix
+def test_a_progress_line_of_600_epochs_fits_too() -> None:
+    code = """from mnist_mlp.recipes import RECIPES
+from mnist_mlp.reporting import Screen
+from mnist_mlp.training import Progress
+with Screen().training_progress() as report:
+    report.on_start(RECIPES["best"], [])
+    report._epoch_start -= 600
+    report.on_progress(Progress(100, 59_904, 60_000, 0.938))
+raise SystemExit"""
+    sent = ESCAPES.sub("", on_a_terminal(code=code))
+    # Another 500 epochs of ten minutes take 83 hours and a third.
+    assert re.search(r"59,904/60,000 +100 rows/s train 93\.80% 83:\d\d:\d\d left *\r", sent)
+
+
+@posix
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines_alone(csvs: list[object]) -> None:
+    sent = on_a_terminal("train", *csvs, "--epochs", 1, "--hidden", 4, TERM="dumb")
+    assert sent.startswith("warning: ")
+    start, end = sent.index("training for"), sent.index("accuracy")
+    assert re.fullmatch(r"training for .*\r\nepoch 1/1 .*\r\n(warning.*\r\n( .*\r\n)*)?\r\n", sent[start:end])
 
 
 @posix
