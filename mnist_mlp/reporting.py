@@ -19,7 +19,7 @@ from rich.progress import (
 from rich.table import Table
 
 from mnist_mlp.errors import harmless
-from mnist_mlp.recipes import Recipe
+from mnist_mlp.recipes import RECIPES, Recipe
 from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.terminal import Colours, shows_blocks
 from mnist_mlp.training import EpochRecord
@@ -134,7 +134,8 @@ class TrainingReport:
         self._epoch_start = monotonic()
         word = f"going on after epoch {len(history)} of" if history else "training for"
         epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs != 1)
-        self._screen.note(f"{word} {epochs}, recipe {recipe.name}, seed {recipe.seed}")
+        text = f"{word} {epochs}, recipe {_title(recipe)}, seed {recipe.seed}"
+        self._screen.note(fill(text, 79, subsequent_indent="  "))
 
     def on_progress(self, done: EpochProgress) -> None:
         """A chunk of rows is done."""
@@ -171,6 +172,17 @@ class TrainingReport:
             parts.append(f"held out {record.validation_accuracy:.2%}")
         parts.append(f"{record.seconds:.1f} s" + (f", {_duration(left)} left" if left else ""))
         self._screen.note("  ".join(parts))
+
+
+def _title(recipe: Recipe) -> str:
+    """A recipe's name, and its settings where the recipe known by that name has others."""
+    settings, known = recipe.to_dict(), RECIPES.get(recipe.name, recipe).to_dict()
+    changed = [
+        f"{name.replace('_', ' ')} {value}".lower()
+        for name, value in settings.items()
+        if value != known[name] and name not in ("epochs", "seed")  # which are told anyway
+    ]
+    return f"{recipe.name} with {', '.join(changed)}" if changed else recipe.name
 
 
 def _duration(seconds: float) -> str:

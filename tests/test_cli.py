@@ -165,6 +165,17 @@ def test_training_shows_its_progress_and_ends_with_a_scorecard(trained: tuple[Pa
     assert card["accuracy"] > 0.7
 
 
+def test_a_changed_recipe_is_told_from_the_one_of_its_name(csvs: list[object]) -> None:
+    settings = ["--epochs", 1, "--hidden", 20, "--learning-rate", 0.1, "--batch-size", 8, "--validation", 9]
+    shown = call("train", *csvs, *settings, "--seed", 5, "--out", "run")
+    assert (
+        "training for 1 epoch, recipe tutorial with hidden 20, batch size 8, learning\n"
+        "  rate 0.1, validation 9, seed 5\n"
+    ) in shown.err
+    plain = call("train", *csvs, "--epochs", 1, "--seed", 5, "--out", "plain")
+    assert "training for 1 epoch, recipe tutorial, seed 5\n" in plain.err
+
+
 def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome]) -> None:
     folder, shown = trained
     assert f"all of it is in {folder}" in shown.err
