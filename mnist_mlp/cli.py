@@ -88,18 +88,6 @@ def _options(
 
 @app.command()
 @ends_plainly
-def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
-    """Fetch the MNIST digits as two CSV files, from the first source that has them."""
-    from mnist_mlp.reporting import Screen
-
-    screen = Screen()
-    folder = _data_folder(data_dir)
-    for path in _download(folder, mirror, screen, offline=_offline()):
-        screen.result(f"{path}")
-
-
-@app.command()
-@ends_plainly
 def train(
     recipe: Annotated[
         str | None,
@@ -130,7 +118,7 @@ def train(
     resume: Annotated[Path | None, typer.Option(metavar="RUN", help="Go on with a stopped run.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Show results only.")] = False,
 ) -> None:
-    """Train a network on the digits, score it on the test digits, and write all of it to a folder."""
+    """Train a network, score it on test digits, and keep all of it."""
     from mnist_mlp import runs
     from mnist_mlp.locks import locked
     from mnist_mlp.reporting import Screen
@@ -193,7 +181,7 @@ def evaluate(
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the scorecard as JSON.")] = False,
 ) -> None:
-    """Score a trained network on the test digits, or on those of a CSV file."""
+    """Score a trained network on test digits, or on a CSV file."""
     from time import perf_counter
 
     from mnist_mlp import runs
@@ -275,6 +263,18 @@ def show_digit(
     if save is not None:
         _save_digit(save, image, versions, f"digit {index}, label {label}", outputs, label)
         screen.note(f"written to {save}")
+
+
+@app.command()
+@ends_plainly
+def download(data_dir: DataDir = None, mirror: Mirror = None) -> None:
+    """Fetch the MNIST digits as two CSV files. They come from the first source that has them."""
+    from mnist_mlp.reporting import Screen
+
+    screen = Screen()
+    folder = _data_folder(data_dir)
+    for path in _download(folder, mirror, screen, offline=_offline()):
+        screen.result(f"{path}")
 
 
 def _recipe(name_or_file: str, given: dict[str, Any]) -> "Recipe":

@@ -30,7 +30,7 @@ from mnist_mlp.storage import save_arrays
 from mnist_mlp.training import train
 
 ROOT = Path(__file__).parents[1]
-COMMANDS = ("download", "train", "evaluate", "show-digit")
+COMMANDS = ("train", "evaluate", "show-digit", "download")
 posix = pytest.mark.skipif(os.name != "posix", reason="signals, limits and terminals as Unix has them")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has for sure")
 
@@ -319,7 +319,9 @@ def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None
 def test_alone_it_shows_the_help() -> None:
     shown = call()
     assert (shown.code, shown.err) == (0, "")
-    assert all(command in shown.out for command in COMMANDS)
+    # Whole sentences, in the order in which the commands are likely wanted.
+    assert re.findall(r"(?m)^  ([a-z][a-z-]+) +[A-Z].*\.$", shown.out) == list(COMMANDS)
+    assert "..." not in shown.out.split("Commands:")[1]
     assert shown == call("--help")
 
 
