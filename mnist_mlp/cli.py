@@ -11,6 +11,7 @@ import typer
 
 from mnist_mlp import __version__
 from mnist_mlp.endings import Stopped, ends_plainly, fail, mended_streams, say, stops_after_a_chunk
+from mnist_mlp.errors import quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -386,7 +387,7 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
             watch = runs.Watch(report.on_start, on_progress, report.on_epoch, screen.warning)
             card = runs.carry_out(folder, plan, data, watch)
     except Stopped:
-        say(f"stopped; go on with: mnist-mlp train --resume {_quoted(folder)}")
+        say(f"stopped; go on with: mnist-mlp train --resume {quoted(folder)}")
         raise
     _show_end(folder, plan, card, screen)
 
@@ -407,17 +408,12 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
     screen.note(f"  scorecard.md, {what} and pictures")
     if isinstance(card, Scorecard) and card.mistakes:
         first = card.mistakes[0].index
-        source = f"--csv {_quoted(plan.test_csv)} " if plan.test_csv else ""
+        source = f"--csv {quoted(plan.test_csv)} " if plan.test_csv else ""
         screen.note("the mistakes are in mistakes.png there; or see one at a time, as in")
-        screen.note(f"  mnist-mlp show-digit {first} {source}--model {_quoted(folder)}")
+        screen.note(f"  mnist-mlp show-digit {first} {source}--model {quoted(folder)}")
     names = list(RECIPES)
     if plan.recipe.name in names[:-1]:
         screen.note(f"a better recipe: mnist-mlp train --recipe {names[names.index(plan.recipe.name) + 1]}")
-
-
-def _quoted(path: str | Path) -> str:
-    """A path as it can be typed."""
-    return f'"{path}"' if " " in str(path) else str(path)
 
 
 def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8]]":

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp import csvfile, idx
-from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.errors import MnistMlpError, quoted
 from mnist_mlp.storage import (
     StorageError,
     atomic_write,
@@ -124,7 +124,10 @@ def load_mnist(folder: str | Path, split: str = "train", progress: Progress | No
         return read_csv(csv, progress)
     if files := find_idx(folder, split):
         return read_idx(*files)
-    raise NoDigitsError(f"{printable(folder)}: holds no MNIST {split} digits; run: mnist-mlp download")
+    shown = printable(folder)
+    raise NoDigitsError(
+        f"{shown}: holds no MNIST {split} digits; run: mnist-mlp download --data-dir {quoted(shown)}"
+    )
 
 
 def _csv_file(folder: str | Path, split: str) -> Path | None:

@@ -3,7 +3,8 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -111,7 +112,7 @@ def download_mnist(
     way is passed over. Files already in the folder are never overwritten.
 
     Args:
-        folder: is made if it does not exist.
+        folder: is made if it does not exist, and removed again if nothing came.
         mirrors: addresses of folders with the CSV files or the IDX files as .gz, tried first, in this order.
         sources: tried after the mirrors.
         published: by split, what the files must be.
@@ -130,15 +131,29 @@ def download_mnist(
             raise DownloadError(f"{printable(url)}: a mirror's address starts with http:// or https://")
     from_mirrors = [Source(url, form) for url in mirrors for form in ("csv", "idx")]
     folder = Path(folder)
+    with _folder_to_fill(folder):
+        remove_leftovers(folder)
+        return [
+            _provide(folder, split, files, [*from_mirrors, *sources], limits=limits, progress=progress)
+            for split, files in published.items()
+        ]
+
+
+@contextmanager
+def _folder_to_fill(folder: Path) -> Iterator[None]:
+    """Make a folder and those above it where they are missing; what stays empty is removed in the end."""
+    missing: list[Path] = []
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise cannot_write(folder, error) from error
-    remove_leftovers(folder)
-    return [
-        _provide(folder, split, files, [*from_mirrors, *sources], limits=limits, progress=progress)
-        for split, files in published.items()
-    ]
+        try:
+            missing += (path for path in (folder, *folder.parents) if not path.exists())
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise cannot_write(folder, error) from error
+        yield
+    finally:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
 
 
 def _provide(

@@ -20,7 +20,7 @@ from typing import Any
 
 from mnist_mlp.digits import Digits, scale_pixels
 from mnist_mlp.doctor import examine_digits, examine_network
-from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.errors import MnistMlpError, quoted
 from mnist_mlp.network import Network
 from mnist_mlp.pictures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
 from mnist_mlp.recipes import Recipe, RecipeError
@@ -212,7 +212,8 @@ def check_free(folder: Path, *, force: bool) -> None:
         raise RunError(f"{shown}: holds a finished run; choose another folder, or --force to replace it")
     elif not force:
         raise RunError(
-            f"{shown}: holds an unfinished run; go on with --resume {shown}, or --force to start again"
+            f"{shown}: holds an unfinished run; go on with --resume {quoted(shown)}, "
+            "or --force to start again"
         )
 
 

@@ -542,9 +542,23 @@ def test_without_digits_and_network_one_line_says_so(run: Path) -> None:
     Path("empty").mkdir()
     for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
         assert "empty: holds no MNIST" in call(*arguments, "--data-dir", "empty").line
+    line = call("train", "--offline", "--data-dir", "my data").line
+    assert line.endswith(f'; run: mnist-mlp download --data-dir "{Path("my data").absolute()}"\n')
     assert "MNIST_MLP_OFFLINE forbids the network" in call("download", "--data-dir", "empty").line
     assert "mnist-mlp: holds no MNIST train digits" in call("train").line  # in the cache folder
     assert files() == set()
+
+
+def test_a_download_that_fails_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, run: Path) -> None:
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")
+    monkeypatch.setattr("mnist_mlp.download.SOURCES", ())
+    mistyped = Path("dat", "mnist")
+    for arguments in (["show-digit"], ["evaluate", run], ["train"], ["download"]):
+        assert call(*arguments, "--data-dir", mistyped).code == 1
+        assert list(Path().iterdir()) == []
+    mistyped.parent.mkdir()
+    assert call("show-digit", "--data-dir", mistyped).code == 1
+    assert list(Path().rglob("*")) == [mistyped.parent]  # what was there stays
 
 
 def test_offline_may_be_switched_off_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

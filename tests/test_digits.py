@@ -163,7 +163,9 @@ def test_digits_of_another_form(images: NDArray[np.uint8], labels: NDArray[np.ui
 def test_a_folder_without_digits(tmp_path: Path) -> None:
     assert not has_mnist(tmp_path)
     assert not has_mnist(tmp_path / "absent")
-    with pytest.raises(NoDigitsError, match="holds no MNIST test digits; run: mnist-mlp download"):
+    with pytest.raises(
+        NoDigitsError, match="holds no MNIST test digits; run: mnist-mlp download --data-dir "
+    ):
         load_mnist(tmp_path, "test")
     write_idx(random_digits(2), tmp_path)[1].unlink()
     with pytest.raises(NoDigitsError, match="holds no MNIST train digits"):
