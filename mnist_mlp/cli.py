@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mnist_mlp import __version__
-from mnist_mlp.endings import Stopped, ends_plainly, fail, mended_streams, say, stops_after_a_chunk
+from mnist_mlp.endings import Stopped, ends_plainly, fail, mended_streams, stops_after_a_chunk
 from mnist_mlp.errors import quoted
 
 if TYPE_CHECKING:
@@ -386,8 +386,8 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
 
             watch = runs.Watch(report.on_start, on_progress, report.on_epoch, screen.warning)
             card = runs.carry_out(folder, plan, data, watch)
-    except Stopped:
-        say(f"stopped; go on with: mnist-mlp train --resume {quoted(folder)}")
+    except Stopped as stopped:
+        stopped.advice = f"; go on with\n  mnist-mlp train --resume {quoted(folder)}"
         raise
     _show_end(folder, plan, card, screen)
 

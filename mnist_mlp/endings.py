@@ -17,11 +17,12 @@ from mnist_mlp.errors import MnistMlpError, harmless
 
 
 class Stopped(BaseException):
-    """Ctrl-C or SIGTERM arrived."""
+    """Ctrl-C or SIGTERM arrived; the advice, if there is any by then, says what to do next."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
         self.number = number
+        self.advice = ""
 
 
 _STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -49,7 +50,7 @@ def ends_plainly(command: Callable[..., None]) -> Callable[..., None]:
         except MemoryError:
             fail("not enough memory; choose fewer hidden units, smaller batches or fewer digits", 1)
         except Stopped as stopped:
-            fail(_STOPS[stopped.number], 128 + stopped.number)
+            fail(_STOPS[stopped.number] + stopped.advice, 128 + stopped.number)
         except Exception:
             if arrived:  # what was being imported just then fails in ways of its own
                 fail(_STOPS[arrived[0]], 128 + arrived[0])
@@ -117,10 +118,5 @@ def _fail_by(error: OSError) -> NoReturn:
 
 def fail(message: str, code: int) -> NoReturn:
     """End with one line on standard error and an exit code."""
-    say(f"mnist-mlp: {message}")
+    typer.echo(harmless(f"mnist-mlp: {message}"), err=True)
     raise SystemExit(code)
-
-
-def say(message: str) -> None:
-    """Print a line to standard error."""
-    typer.echo(harmless(message), err=True)

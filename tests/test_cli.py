@@ -608,9 +608,9 @@ def test_a_stopped_training_says_how_to_go_on(
 ) -> None:
     shown = stopped_run(csvs, number)
     assert (shown.code, shown.out) == (code, "")
-    hint, last = shown.err.splitlines()[-2:]
-    assert last == f"mnist-mlp: {word}"
-    assert hint == 'stopped; go on with: mnist-mlp train --resume "my run"'
+    line, hint = shown.err.splitlines()[-2:]
+    assert line == f"mnist-mlp: {word}; go on with"
+    assert hint == '  mnist-mlp train --resume "my run"'
     assert "my run: holds an unfinished run" in call("train", *csvs, "--out", "my run").line
 
     resumed = call(*shlex.split(hint)[-3:])
