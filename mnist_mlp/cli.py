@@ -290,7 +290,9 @@ def _recipe(name_or_file: str, given: dict[str, Any]) -> "Recipe":
     try:
         return recipe.with_settings(given)
     except RecipeError as error:
-        raise typer.BadParameter(str(error)) from None
+        setting, rest = str(error).split(" ", 1)
+        option = f"--{setting.replace('_', '-')}" if setting in given else setting
+        raise typer.BadParameter(f"{option} {rest}") from None
 
 
 def _model_file(model_or_run: Path | None, screen: "Screen") -> Path:

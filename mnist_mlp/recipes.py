@@ -3,6 +3,7 @@
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Self
 
@@ -104,7 +105,9 @@ class Recipe:
         """
         known = [field.name for field in fields(self)]
         if unknown := [name for name in settings if name not in known]:
-            raise RecipeError(f"setting {unknown[0]!r:.50} is not known; choose among {', '.join(known)}")
+            near = get_close_matches(str(unknown[0])[:50], known, 1)
+            remedy = f"did you mean {near[0]}?" if near else "the recipe.toml of a run has them all"
+            raise RecipeError(f"setting {unknown[0]!r:.50} is not known; {remedy}")
         return replace(self, **settings)
 
     def to_dict(self) -> dict[str, Any]:

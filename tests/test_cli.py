@@ -348,13 +348,13 @@ print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors")
 @pytest.mark.parametrize(
     ("arguments", "part"),
     [
-        (["train", "--learning-rate", "-1"], "learning_rate must be from 1e-09 to 1000, not -1.0"),
+        (["train", "--learning-rate", "-1"], "--learning-rate must be from 1e-09 to 1000, not -1.0"),
         (["train", "--learning-rate", "nan"], "not nan"),
         (["train", "--learning-rate", "fast"], "--learning-rate"),
         (["train", "--epochs", "0"], "--epochs"),
-        (["train", "--epochs", "9" * 400], "epochs must be from 1 to 100000"),
-        (["train", "--hidden", "10001"], "hidden must be from 1 to 10000, not 10001"),
-        (["train", "--batch-size", "60001"], "batch_size"),
+        (["train", "--epochs", "9" * 400], "--epochs must be from 1 to 100000"),
+        (["train", "--hidden", "10001"], "--hidden must be from 1 to 10000, not 10001"),
+        (["train", "--batch-size", "60001"], "--batch-size must be"),
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--seed", str(2**63)], "seed"),
         (["train", "--repeats", "0"], "--repeats"),

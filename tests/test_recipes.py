@@ -180,10 +180,9 @@ def test_what_ends_in_the_biases_needs_biases(setting: dict[str, Any]) -> None:
     assert Recipe().with_settings({**setting, "biases": True}).biases
 
 
-def test_an_unknown_setting_is_named_beside_the_known_ones() -> None:
+def test_an_unknown_setting_is_named_beside_the_one_likely_meant() -> None:
     message = message_of({"lerning_rate": 0.1})
-    assert "'lerning_rate' is not known" in message
-    assert all(field.name in message for field in fields(Recipe))
+    assert message.endswith("setting 'lerning_rate' is not known; did you mean learning_rate?")
 
 
 def test_an_unknown_recipe_is_named_beside_the_known_ones() -> None:
@@ -214,7 +213,7 @@ def test_a_file_changes_what_it_names_of_its_base(tmp_path: Path) -> None:
         ('base = "other"', "base must be one of tutorial, book, fast, best, not 'other'"),
         ("base = 3", "not 3"),
         ('base = ["book"]', "not ['book']"),
-        ("layers = 3", "'layers' is not known"),
+        ("layers = 3", "'layers' is not known; the recipe.toml of a run has them all"),
         ("hidden = 0", "hidden must be from 1 to 10000, not 0"),
         ("learning_rate = nan", "learning_rate must be from 1e-09 to 1000, not nan"),
         ("learning_rate = inf", "not inf"),
