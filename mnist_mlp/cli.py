@@ -239,6 +239,8 @@ def show_digit(
     from mnist_mlp.reporting import Screen
     from mnist_mlp.terminal import digit_text, digits_side_by_side, output_bars
 
+    if save is not None and save.suffix.lower() != ".png":
+        raise typer.BadParameter("the picture is a PNG; let its name end in .png", param_hint="--save")
     screen = Screen()
     digits = _digits(data_dir, csv, split.value, screen, offline=_offline())
     if index is None:

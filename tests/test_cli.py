@@ -369,6 +369,7 @@ print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors")
         (["show-digit", "-1"], "-1"),
         (["show-digit", "first"], "INDEX"),
         (["show-digit", "--split", "all"], "--split"),
+        (["show-digit", "--save", "digit.jpg"], "--save: the picture is a PNG; let its name end in .png"),
         (["evaluate", "a", "b"], "unexpected"),
         (["fly"], "fly"),
     ],
@@ -420,7 +421,8 @@ def test_a_path_that_is_no_file_is_named(test_csv: Path, run: Path) -> None:
     for path in (".", "", "/", "no\x1b[2J.csv", "a" * 5000):
         assert "\x1b" not in call("show-digit", "--csv", path).line
         assert "\x1b" not in call("evaluate", run, "--test-csv", path).line
-    for path in (".", "", "/", "no/picture.png"):
+    Path("folder.png").mkdir()
+    for path in ("folder.png", "no/picture.png"):
         shown = call("show-digit", 0, "--csv", test_csv, "--save", path)
         assert (shown.code, "cannot be written" in shown.err) == (1, True)
 
