@@ -171,7 +171,8 @@ def train(
 @ends_plainly
 def evaluate(
     model: Annotated[
-        Path | None, typer.Argument(metavar="[MODEL-OR-RUN]", help="[default: the newest run]")
+        Path | None,
+        typer.Argument(metavar="MODEL-OR-RUN", help="[default: the newest run under ./runs]"),
     ] = None,
     test_csv: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Digits as CSV, in place of MNIST's.")
@@ -219,7 +220,7 @@ def evaluate(
 @ends_plainly
 def show_digit(
     index: Annotated[
-        int | None, typer.Argument(metavar="[INDEX]", help="Row, from 0. [default: at random]")
+        int | None, typer.Argument(metavar="INDEX", help="Row, from 0. [default: at random]")
     ] = None,
     split: Annotated[Split, typer.Option(help="Which set of MNIST.")] = Split.test,
     csv: Annotated[

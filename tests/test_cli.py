@@ -325,6 +325,12 @@ def test_alone_it_shows_the_help() -> None:
     assert shown == call("--help")
 
 
+def test_the_help_of_a_command_says_what_is_taken_when_nothing_is_named() -> None:
+    assert "Usage: mnist-mlp evaluate [OPTIONS] [MODEL-OR-RUN]\n" in call("evaluate", "--help").out
+    assert "[default: the newest run under ./runs]" in call("evaluate", "--help").out
+    assert "[default: at random]" in call("show-digit", "--help").out
+
+
 def test_the_version_is_told() -> None:
     assert call("--version") == Outcome(0, f"mnist-mlp {__version__}\n", "")
 
