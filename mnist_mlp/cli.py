@@ -211,6 +211,7 @@ def evaluate(
         screen.raw(card.to_json().rstrip())
         return
     screen.result(f"model {path}")
+    screen.result(f"digits {test_csv or ', '.join(digits.files)}")
     show_scorecard(screen, card)
     if out is not None:
         screen.note(f"\nwritten to {out}")

@@ -192,7 +192,10 @@ def test_evaluating_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) ->
     of_run = json.loads((run / "scorecard.json").read_text())
     shown = call("evaluate", run, "--test-csv", test_csv, "--out", "scored")
     assert shown.code == 0
-    assert shown.out.startswith(f"model {run / 'model.safetensors'}\naccuracy {of_run['accuracy']:.2%} ")
+    first, second, third = shown.out.splitlines()[:3]
+    assert first == f"model {run / 'model.safetensors'}"
+    assert second == f"digits {test_csv}"
+    assert third.startswith(f"accuracy {of_run['accuracy']:.2%} ")
     assert files(Path("scored")) == {"scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png"}
     for card in (
         json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),
@@ -263,6 +266,9 @@ def test_the_folder_of_mnist_serves_every_command(run: Path) -> None:
         call("show-digit", 0, "--split", "train", "--data-dir", ROOT / "data").out[:22]
         == "train digit 0, label 5"
     )
+    # Whatever digits the run itself was tested on, these are named.
+    archives = "t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz"
+    assert f"\ndigits {archives}\n" in call("evaluate", run, "--data-dir", ROOT / "data").out
     card = json.loads(call("evaluate", run, "--data-dir", ROOT / "data", "--json").out)
     assert (card["total"], [entry["support"] for entry in card["per_digit"]][:2]) == (10_000, [980, 1135])
 
