@@ -395,10 +395,16 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
     except Stopped as stopped:
         stopped.advice = f"; go on with\n  mnist-mlp train --resume {quoted(folder)}"
         raise
-    _show_end(folder, plan, card, screen)
+    _show_end(folder, plan, card, report.held_out, screen)
 
 
-def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard", screen: "Screen") -> None:
+def _show_end(
+    folder: Path,
+    plan: "Plan",
+    card: "Scorecard | RepeatedScorecard",
+    held_out: float | None,
+    screen: "Screen",
+) -> None:
     """Print the scorecard and what comes next."""
     from mnist_mlp.recipes import RECIPES
     from mnist_mlp.reporting import show_repeated_scorecard, show_scorecard
@@ -407,6 +413,8 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
     screen.note("")
     if isinstance(card, Scorecard):
         show_scorecard(screen, card)
+        if held_out is not None:
+            screen.result(f"\nheld out: {held_out:.2%} of {plan.recipe.validation:,} training digits right")
     else:
         show_repeated_scorecard(screen, card)
     what = "model.safetensors" if isinstance(card, Scorecard) else "for each seed a folder with its model"

@@ -117,9 +117,14 @@ class Screen:
 
 
 class TrainingReport:
-    """Tells of one training after another, as `runs.Watch` asks for."""
+    """Tells of one training after another, as `runs.Watch` asks for.
+
+    Attributes:
+        held_out: the accuracy on the held-out digits after the latest epoch, where there are any.
+    """
 
     def __init__(self, screen: Screen, progress: Progress) -> None:
+        self.held_out: float | None = None
         self._screen = screen
         self._progress = progress
         self._task: TaskID | None = None
@@ -131,6 +136,7 @@ class TrainingReport:
         """A training begins, or goes on after the epochs in the history."""
         self._recipe = recipe
         self._seconds = [record.seconds for record in history]
+        self.held_out = history[-1].validation_accuracy if history else None
         self._epoch_start = monotonic()
         word = f"going on after epoch {len(history)} of" if history else "training for"
         epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs != 1)
@@ -160,6 +166,7 @@ class TrainingReport:
     def on_epoch(self, record: EpochRecord) -> None:
         """An epoch has ended."""
         self._seconds.append(record.seconds)
+        self.held_out = record.validation_accuracy
         self._epoch_start = monotonic()
         recent = self._seconds[-10:]
         left = (self._recipe.epochs - record.epoch) * sum(recent) / len(recent)

@@ -172,7 +172,11 @@ def test_a_changed_recipe_is_told_from_the_one_of_its_name(csvs: list[object]) -
         "training for 1 epoch, recipe tutorial with hidden 20, batch size 8, learning\n"
         "  rate 0.1, validation 9, seed 5\n"
     ) in shown.err
+    held_out = re.search(r"epoch 1/1 .* held out (\d+\.\d\d%)", shown.err)
+    assert held_out
+    assert f"\nheld out: {held_out[1]} of 9 training digits right\n" in shown.out
     plain = call("train", *csvs, "--epochs", 1, "--seed", 5, "--out", "plain")
+    assert "held out" not in plain.out
     assert "training for 1 epoch, recipe tutorial, seed 5\n" in plain.err
 
 
