@@ -229,7 +229,11 @@ def show_digit(
     ] = None,
     data_dir: DataDir = None,
     model: Annotated[
-        Path | None, typer.Option(metavar="MODEL-OR-RUN", help="Show what this network answers.")
+        Path | None,
+        typer.Option(
+            metavar="MODEL-OR-RUN",
+            help="Show what this network answers. [default: the newest run under ./runs, if any]",
+        ),
     ] = None,
     distort: Annotated[bool, typer.Option("--distort", help="Show distorted versions beside it.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Write a picture as well.")] = None,
@@ -239,6 +243,7 @@ def show_digit(
 
     from mnist_mlp.digits import scale_pixels
     from mnist_mlp.reporting import Screen
+    from mnist_mlp.runs import load_model, newest_run
     from mnist_mlp.terminal import digit_text, digits_side_by_side, output_bars
 
     if save is not None and save.suffix.lower() != ".png":
@@ -257,12 +262,13 @@ def show_digit(
     else:
         screen.raw(digit_text(image, screen.colours, screen.unicode))
     outputs = None
-    if model is not None:
-        from mnist_mlp.runs import load_model
-
-        outputs = load_model(_model_file(model, screen))[0].forward(scale_pixels(image[None]))[0]
+    if network_of := model or newest_run():
+        path = _model_file(network_of, screen)
+        if model is None:
+            screen.note(f"model {path}")
+        outputs = load_model(path)[0].forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
-            fail(f"{model}: its outputs are not finite numbers; choose another model", 1)
+            fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
         width = min(screen.width, 80)
         screen.raw(output_bars(outputs, label, screen.colours, screen.unicode, max(40, width)))
     if save is not None:

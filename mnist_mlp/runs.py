@@ -445,6 +445,12 @@ def load_model(path: Path) -> tuple[Network, dict[str, Any]]:
     return network, {"recipe": recipe.to_dict(), "seed": recipe.seed}
 
 
+def newest_run(runs: Path = Path("runs")) -> Path | None:
+    """The folder of the run that was finished last, or None; what `evaluate` wrote is no run."""
+    scorecards = [path for path in runs.glob(f"*/{SCORECARD}") if (path.parent / PLAN).exists()]
+    return max(scorecards, key=lambda path: path.stat().st_mtime_ns).parent if scorecards else None
+
+
 def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     """Find a model file: the one named, that of the run named, or that of the newest run.
 
@@ -453,11 +459,9 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     Raises:
         RunError: if there is none.
     """
+    place = place or newest_run(runs)
     if place is None:
-        finished = sorted(runs.glob(f"*/{SCORECARD}"), key=lambda path: path.stat().st_mtime_ns)
-        if not finished:
-            raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
-        place = finished[-1].parent
+        raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
     if not place.is_dir():
         return place
     of_seeds = sorted(place.glob(f"seed-*/{MODEL}"), key=lambda path: (len(path.parent.name), path))

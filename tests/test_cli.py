@@ -247,6 +247,14 @@ def test_a_digit_is_shown_with_what_the_network_makes_of_it(run: Path, test_csv:
     assert Path("digit.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_the_newest_run_answers_where_no_model_is_named(run: Path, test_csv: Path) -> None:
+    assert "answer" not in call("show-digit", 3, "--csv", test_csv).out
+    shutil.copytree(run, "runs/one")
+    shown = call("show-digit", 3, "--csv", test_csv)
+    assert shown.err == f"model {Path('runs/one/model.safetensors')}\n"
+    assert shown.out == call("show-digit", 3, "--csv", test_csv, "--model", run).out
+
+
 def test_a_digit_at_random_names_itself(test_csv: Path) -> None:
     first = call("show-digit", "--csv", test_csv).out.splitlines()[0]
     named = re.fullmatch(rf"{re.escape(str(test_csv))} (\d+), label (\d)", first)

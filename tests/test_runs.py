@@ -385,6 +385,8 @@ def test_a_model_is_found_by_its_file_its_run_or_as_the_newest(tmp_path: Path, f
         shutil.copytree(finished, tmp_path / "runs" / name)
         os.utime(tmp_path / "runs" / name / "scorecard.json", ns=(i, 10 - i if name == "c" else i))
     (tmp_path / "runs" / "unfinished").mkdir()
+    (tmp_path / "runs" / "evaluated").mkdir()  # what evaluate wrote, later than any run
+    shutil.copy(finished / "scorecard.json", tmp_path / "runs" / "evaluated")
     assert find_model(None, tmp_path / "runs") == tmp_path / "runs" / "c" / "model.safetensors"
     (tmp_path / "runs" / "c" / "scorecard.json").unlink()
     assert find_model(None, tmp_path / "runs") == tmp_path / "runs" / "a" / "model.safetensors"
