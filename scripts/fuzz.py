@@ -1,14 +1,18 @@
 """Gives broken, mutated and hostile files to every reader: each must be read, or refused decently.
 
 Decently means: an error of this package with one printable line, at most 64 MB plus four times the file's
-size allocated, no more than a few seconds, and nothing left behind. Prints counts for each reader.
+size allocated, no more than a few seconds, and nothing left behind. What is read of a CSV file must be what
+Python's csv module reads. Prints counts for each reader, also when stopped by Ctrl-C or SIGTERM.
 
     python scripts/fuzz.py --seconds 600 --readers csv model
 """
 
 import argparse
+import codecs
+import csv
 import gzip
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -31,6 +35,7 @@ from mutations import (
     idx,
     mutate_arrays,
     mutate_bytes,
+    mutate_csv,
     mutate_gzip,
     mutate_json,
     mutate_toml,
@@ -40,7 +45,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mnist_mlp import Digits, Network, Recipe, Scorecard, load_mnist, scale_pixels  # noqa: E402
-from mnist_mlp.csvfile import format_rows  # noqa: E402
+from mnist_mlp.csvfile import COLUMNS, format_rows  # noqa: E402
 from mnist_mlp.digits import read_csv, read_idx  # noqa: E402
 from mnist_mlp.errors import MnistMlpError, harmless  # noqa: E402
 from mnist_mlp.recipes import load_recipe  # noqa: E402
@@ -50,6 +55,7 @@ from mnist_mlp.storage import save_arrays  # noqa: E402
 from mnist_mlp.training import Training  # noqa: E402
 
 SECONDS_ALLOWED = 5.0  # of processor time, for files of a few megabytes at most
+LONGEST_LINE = 2**18  # of a CSV file
 RECIPE = Recipe(
     hidden=4, epochs=3, optimiser="adam", biases=True, batch_size=32, averaging=1.0, shuffled=True
 )
@@ -58,13 +64,18 @@ DATA = {"train.csv": "0" * 64}
 
 @dataclass(frozen=True)
 class Reader:
-    """What reads a kind of file: valid files, how to change them, hostile ones, and the reading."""
+    """What reads a kind of file: valid files, how to change them, hostile ones, and the reading.
+
+    Where there is another way to read them, `expected` says what comes of it: what `read` returns, or None
+    for a file to be refused.
+    """
 
     name: str
     valid: list[bytes]
     read: Callable[[Path], object]
     mutate: Callable[[bytes, Rng], bytes]
     hostile: list[bytes]
+    expected: Callable[[bytes], object] | None = None
 
 
 def readers(folder: Path) -> list[Reader]:
@@ -115,8 +126,9 @@ def readers(folder: Path) -> list[Reader]:
 
     toml = [replace(RECIPE, name="a").to_toml().encode(), b'base = "best"\nepochs = 3\n']
     plan = Plan(RECIPE, 2, train_csv="/a/train.csv", data_dir="/a").to_json().encode()
+    text = format_rows(rows)
     return [
-        Reader("csv", [format_rows(rows)], lambda path: look_at(read_csv(path)), mutate_bytes, hostile_csv()),
+        Reader("csv", [text], lambda path: look_at(read_csv(path)), mutate_csv, hostile_csv(), slow_rows),
         Reader("idx", [images, labels], read_pair, mutate_bytes, hostile_idx()),
         Reader(
             "gz", [gzip.compress(images, 1), gzip.compress(labels, 1)], read_pair, mutate_gzip, hostile_gzip()
@@ -129,10 +141,32 @@ def readers(folder: Path) -> list[Reader]:
     ]
 
 
-def look_at(digits: Digits) -> None:
-    """Use every byte of digits, which may be a map of a file."""
-    if digits.labels.max() > 9 or digits.images.max() > 255:
-        raise AssertionError("digits out of range")
+def look_at(digits: Digits) -> bytes:
+    """Use every byte of digits, which may be a map of a file: the rows, label first."""
+    if digits.labels.max() > 9:
+        raise AssertionError("labels out of range")
+    return np.column_stack([digits.labels, digits.images.reshape(-1, 784)]).tobytes()
+
+
+def slow_rows(data: bytes) -> bytes | None:
+    """The rows of a CSV file, label first, read by Python's csv module, or None if it has not the form."""
+    data = data.removeprefix(codecs.BOM_UTF8)
+    lines = data.decode("latin-1").replace("\r", " ").split("\n")
+    if data.lstrip().startswith(b"<") or max(map(len, lines)) >= LONGEST_LINE:
+        return None
+    values = bytearray()
+    for number, cells in enumerate(csv.reader(lines, quoting=csv.QUOTE_NONE)):
+        texts = [cell.strip(" \t\v\f") for cell in cells]
+        is_header = number == 0 and all(any("A" <= c.upper() <= "Z" for c in text) for text in texts)
+        if texts in ([], [""]) or (is_header and len(texts) == COLUMNS):
+            continue
+        if len(texts) != COLUMNS or not all(text.isascii() and text.isdigit() for text in texts):
+            return None
+        row = [int(text.lstrip("0")[:4] or "0") for text in texts]
+        if row[0] > 9 or max(row) > 255:
+            return None
+        values += bytes(row)
+    return bytes(values) or None
 
 
 def cases(reader: Reader, rng: Rng) -> Iterator[bytes]:
@@ -151,17 +185,19 @@ def fault(reader: Reader, data: bytes, folder: Path) -> tuple[str, str | None]:
     path = folder / "file.toml"
     path.write_bytes(data)
     names = {entry.name for entry in folder.iterdir()} | {PLAN}
-    outcome, wrong = "read", None
+    outcome, wrong, result = "read", None, None
     tracemalloc.start()
     start = time.process_time()
     try:
-        reader.read(path)
+        result = reader.read(path)
     except MnistMlpError as error:
         outcome, message = "refused", str(error)
         if message != harmless(message) or "\n" in message or len(message) > 700:
             wrong = f"message {message!r:.300}"
-    except Exception:
-        wrong = traceback.format_exc()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:  # also what Rust raises when it panics
+        outcome, wrong = "failed", traceback.format_exc()
     seconds, allocated = time.process_time() - start, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     (folder / ".file.toml.cache").unlink(missing_ok=True)
@@ -171,28 +207,39 @@ def fault(reader: Reader, data: bytes, folder: Path) -> tuple[str, str | None]:
         wrong = f"{seconds:.1f} seconds for {len(data):,} bytes"
     if left := {entry.name for entry in folder.iterdir()} - names:
         wrong = f"left behind: {left}"
+    if not wrong and reader.expected and reader.expected(data) != result:
+        wrong = f"{outcome}, but not as by the slow way"
     return outcome, wrong
 
 
 def fuzz(reader: Reader, seconds: float, rng: Rng, folder: Path, keep: Path) -> int:
     """Fuzz one reader for so long; print counts, keep the files that show a defect, return their number."""
-    outcomes, defects, end = Counter[str](), Counter[str](), time.monotonic() + seconds
-    for number, data in enumerate(cases(reader, rng)):
-        if number >= len(reader.valid) + len(reader.hostile) and time.monotonic() > end:
-            break
-        outcome, wrong = fault(reader, data, folder)
-        if number < len(reader.valid) and outcome != "read":
-            wrong = wrong or "a valid file was refused"
-        outcomes[outcome] += 1
-        if wrong:
-            kind = wrong.splitlines()[-1][:60]
-            defects[kind] += 1
-            if defects[kind] == 1:  # the first of its kind
-                path = keep / f"{reader.name}-{number}"
-                path.write_bytes(data)
-                print(f"{path}: {wrong}", flush=True)
-    counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
-    print(f"{reader.name}: {outcomes.total():,} files, {counts}, {defects.total()} defects", flush=True)
+    outcomes, defects, start, stopped = Counter[str](), Counter[str](), time.monotonic(), ""
+    try:
+        for number, data in enumerate(cases(reader, rng)):
+            if number >= len(reader.valid) + len(reader.hostile) and time.monotonic() > start + seconds:
+                break
+            outcome, wrong = fault(reader, data, folder)
+            if number < len(reader.valid) and outcome != "read":
+                wrong = wrong or "a valid file was refused"
+            outcomes[outcome] += 1
+            if wrong:
+                kind = wrong.splitlines()[-1][:60]
+                defects[kind] += 1
+                if defects[kind] == 1:  # the first of its kind
+                    path = keep / f"{reader.name}-{number}"
+                    path.write_bytes(data)
+                    print(f"{path}: {harmless(wrong)}", flush=True)
+    except KeyboardInterrupt:
+        stopped = "stopped after "
+        raise
+    finally:
+        took = f"{stopped}{time.monotonic() - start:.0f} s"
+        counts = ", ".join(f"{count:,} {outcome}" for outcome, count in sorted(outcomes.items()))
+        print(
+            f"{reader.name}: {took}, {outcomes.total():,} files, {counts}, {defects.total()} defects",
+            flush=True,
+        )
     return defects.total()
 
 
@@ -205,6 +252,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()), help="where defects go")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     defects = 0
     with tempfile.TemporaryDirectory() as place:
         folder, work = Path(place), Path(place) / "work"

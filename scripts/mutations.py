@@ -39,6 +39,10 @@ PIECES = [
     ),
 ]
 
+# Ways to write a number in a cell of a CSV file.
+ALLOWED = [b"#", b"#", b"#", b"0#", b"000#", b" #", b"#\t", b"\v#\r"]
+REFUSED = [b"", b"-#", b"#.0", b"1#00", b"#_0", b"0x#", b"\xa0#", b'"#"']
+
 
 def mutate_bytes(data: bytes, rng: Rng) -> bytes:
     """Change, cut out, repeat or put in bytes, at a few places."""
@@ -62,6 +66,34 @@ def mutate_bytes(data: bytes, rng: Rng) -> bytes:
             case _:
                 del changed[at + int(rng.integers(1 << 12)) :]
     return bytes(changed)
+
+
+def mutate_csv(data: bytes, rng: Rng) -> bytes:
+    """Write the lines in another way that the form allows or nearly allows, or change bytes."""
+    if rng.random() < 0.4:
+        return mutate_bytes(data, rng)
+    lines = [line.split(b",") for line in data.splitlines()]
+    lines = lines[: rng.integers(1, len(lines) + 1)]
+    if rng.random() < 0.1:  # longer than the block that is parsed at once
+        lines = [line.copy() for line in lines * int(200 / len(lines))]
+    for _ in range(rng.integers(4)):
+        cells = lines[rng.integers(len(lines))]
+        at = 0 if rng.random() < 0.2 else int(rng.integers(len(cells)))
+        largest = 9 if at == 0 else 255
+        number = b"%d" % rng.integers(largest + 1)
+        form = (ALLOWED if rng.random() < 0.9 else REFUSED)[rng.integers(8)]
+        cells[at] = form.replace(b"#", number)
+    texts = [b",".join(cells) for cells in lines]
+    for _ in range(rng.integers(3)):
+        texts.insert(int(rng.integers(len(texts) + 1)), (b"", b" ", b"\t ", b"\r")[rng.integers(4)])
+    if rng.random() < 0.3:  # one in ten ends too early, one in ten names a column by a number
+        names = [b"label", *(b"pixel%d" % i for i in range(783 if rng.random() < 0.1 else 784))]
+        if rng.random() < 0.1:
+            names[rng.integers(len(names))] = b"7"
+        texts.insert(0, b",".join(names))
+    end = (b"\n", b"\n", b"\r\n", b" \n")[rng.integers(4)]
+    mark = b"\xef\xbb\xbf" if rng.random() < 0.2 else b""
+    return mark + end.join(texts) + (end if rng.random() < 0.7 else b"")
 
 
 def mutate_value(value: Any, rng: Rng) -> Any:
