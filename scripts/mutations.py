@@ -41,7 +41,7 @@ PIECES = [
 
 # Ways to write a number in a cell of a CSV file.
 ALLOWED = [b"#", b"#", b"#", b"0#", b"000#", b" #", b"#\t", b"\v#\r"]
-REFUSED = [b"", b"-#", b"#.0", b"1#00", b"#_0", b"0x#", b"\xa0#", b'"#"']
+REFUSED = [b"", b"256", b"999", b"-#", b"#.0", b"1#00", b"#_0", b"0x#", b"\xa0#", b'"#"']
 
 
 def mutate_bytes(data: bytes, rng: Rng) -> bytes:
@@ -81,8 +81,8 @@ def mutate_csv(data: bytes, rng: Rng) -> bytes:
         at = 0 if rng.random() < 0.2 else int(rng.integers(len(cells)))
         largest = 9 if at == 0 else 255
         number = b"%d" % rng.integers(largest + 1)
-        form = (ALLOWED if rng.random() < 0.9 else REFUSED)[rng.integers(8)]
-        cells[at] = form.replace(b"#", number)
+        forms = ALLOWED if rng.random() < 0.8 else REFUSED
+        cells[at] = forms[rng.integers(len(forms))].replace(b"#", number)
     texts = [b",".join(cells) for cells in lines]
     for _ in range(rng.integers(3)):
         texts.insert(int(rng.integers(len(texts) + 1)), (b"", b" ", b"\t ", b"\r")[rng.integers(4)])
