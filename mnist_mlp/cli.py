@@ -368,7 +368,8 @@ def _digits(
             if offline:
                 raise
     screen.note(f"no MNIST files in {folder}; downloading them")
-    _download(folder, mirrors, screen)
+    # Not every command that may have to download has the option.
+    _download(folder, mirrors or os.environ.get("MNIST_MLP_MIRROR", "").split(), screen)
     with screen.bytes_progress() as progress:
         return load_mnist(folder, split, progress)
 

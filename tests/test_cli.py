@@ -598,6 +598,15 @@ def test_offline_may_be_switched_off_by_the_environment(monkeypatch: pytest.Monk
         assert "a mirror's address starts with http" in break_off.line
 
 
+def test_a_mirror_of_the_environment_holds_for_every_command(
+    monkeypatch: pytest.MonkeyPatch, run: Path
+) -> None:
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")
+    monkeypatch.setenv("MNIST_MLP_MIRROR", "ftp://127.0.0.1/")
+    for arguments in (["show-digit"], ["evaluate", run], ["train"], ["download"]):
+        assert "a mirror's address starts with http" in call(*arguments, "--data-dir", "none").err
+
+
 # Going on
 
 
