@@ -57,9 +57,14 @@ def _sigmoid(z: Floats) -> list[Call]:
 
 
 def _sigmoid_slope(delta: Floats, y: Floats, scratch: Floats) -> list[Call]:
+    return _times_less_square(delta, y, y, scratch)  # y (1 - y)
+
+
+def _times_less_square(delta: Floats, minuend: Floats, y: Floats, scratch: Floats) -> list[Call]:
+    """The calls for ``delta *= minuend - y * y``."""
     return [
         partial(np.multiply, y, y, scratch),
-        partial(np.subtract, y, scratch, scratch),
+        partial(np.subtract, minuend, scratch, scratch),
         partial(np.multiply, delta, scratch, delta),
     ]
 
@@ -69,11 +74,7 @@ def _tanh(z: Floats) -> list[Call]:
 
 
 def _tanh_slope(delta: Floats, y: Floats, scratch: Floats) -> list[Call]:
-    return [
-        partial(np.multiply, y, y, scratch),
-        partial(np.subtract, _ONE, scratch, scratch),
-        partial(np.multiply, delta, scratch, delta),
-    ]
+    return _times_less_square(delta, _ONE, y, scratch)
 
 
 def _relu(z: Floats) -> list[Call]:
