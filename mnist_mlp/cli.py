@@ -18,9 +18,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mnist_mlp.digits import Digits
+    from mnist_mlp.folders import Plan
     from mnist_mlp.recipes import Recipe
     from mnist_mlp.reporting import Screen
-    from mnist_mlp.runs import Data, Plan
+    from mnist_mlp.runs import Data
     from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
     from mnist_mlp.training import Progress
 
@@ -120,7 +121,7 @@ def train(
     quiet: Annotated[bool, typer.Option("--quiet", help="Show results only.")] = False,
 ) -> None:
     """Train a network, score it on test digits, and keep all of it."""
-    from mnist_mlp import runs
+    from mnist_mlp import folders
     from mnist_mlp.locks import locked
     from mnist_mlp.reporting import Screen
 
@@ -140,30 +141,30 @@ def train(
         if out is not None or force:
             raise typer.BadParameter("--resume goes on in the run's own folder; leave out --out and --force")
         with locked(resume):
-            plan = runs.Plan.read(resume)
+            plan = folders.Plan.read(resume)
             whole = {} if recipe is None else _recipe(recipe, given).to_dict()
             plan.check_same({**whole, **given, **asked} | ({} if repeats is None else {"repeats": repeats}))
-            if runs.is_finished(resume):
-                runs.tidy(resume)
+            if folders.is_finished(resume):
+                folders.tidy(resume)
                 screen.result(f"{resume}: finished already; nothing to do")
             else:
                 # Where a run from elsewhere says its digits are, nothing is downloaded to.
                 _train(resume, plan, _load(plan, screen, None, offline=True), screen)
         return
     try:
-        plan = runs.Plan(_recipe(recipe or "tutorial", given), repeats or 1, **asked)
-    except runs.RunError as error:
+        plan = folders.Plan(_recipe(recipe or "tutorial", given), repeats or 1, **asked)
+    except folders.RunError as error:
         raise typer.BadParameter(str(error)) from None
     if plan.data_dir is None and not (train_csv and test_csv):
         plan = replace(plan, data_dir=str(_data_folder(None).absolute()))
     if out is not None:
-        runs.check_free(out, force=force)
+        folders.check_free(out, force=force)
     data = _load(plan, screen, mirror, offline=offline)
-    folder = out or runs.new_folder(plan.recipe.name)
-    runs.make_folder(folder)
+    folder = out or folders.new_folder(plan.recipe.name)
+    folders.make_folder(folder)
     with locked(folder):
-        runs.check_free(folder, force=force)  # another process may have been here
-        runs.prepare(folder, plan)
+        folders.check_free(folder, force=force)  # another process may have been here
+        folders.prepare(folder, plan)
         _train(folder, plan, data, screen)
 
 
@@ -186,16 +187,16 @@ def evaluate(
     """Score a trained network on test digits, or on a CSV file."""
     from time import perf_counter
 
-    from mnist_mlp import runs
+    from mnist_mlp import folders, runs
     from mnist_mlp.digits import scale_pixels
     from mnist_mlp.reporting import Screen, show_scorecard
     from mnist_mlp.scorecard import Scorecard
 
     screen = Screen()
     if out is not None:
-        runs.check_free_for_scores(out)
+        folders.check_free_for_scores(out)
     path = _model_file(model, screen)
-    network, facts = runs.load_model(path)
+    network, facts = folders.load_model(path)
     start = perf_counter()
     digits = _digits(data_dir, test_csv, "test", screen, offline=_offline())
     loaded = perf_counter()
@@ -205,7 +206,7 @@ def evaluate(
         digits.labels, outputs, **facts, data=dict(digits.files), seconds=seconds, versions=runs.versions()
     )
     if out is not None:
-        runs.make_folder(out)
+        folders.make_folder(out)
         runs.write_scorecard(out, card, digits)
     if json:
         screen.raw(card.to_json().rstrip())
@@ -242,8 +243,8 @@ def show_digit(
     import numpy as np
 
     from mnist_mlp.digits import scale_pixels
+    from mnist_mlp.folders import load_model, newest_run
     from mnist_mlp.reporting import Screen
-    from mnist_mlp.runs import load_model, newest_run
     from mnist_mlp.terminal import digit_text, digits_side_by_side, output_bars
 
     if save is not None and save.suffix.lower() != ".png":
@@ -307,7 +308,7 @@ def _recipe(name_or_file: str, given: dict[str, Any]) -> "Recipe":
 
 def _model_file(model_or_run: Path | None, screen: "Screen") -> Path:
     """Find a model, and say so where it is one of several that could be meant."""
-    from mnist_mlp.runs import find_model
+    from mnist_mlp.folders import find_model
 
     path = find_model(model_or_run)
     seed = path.parent

@@ -48,8 +48,9 @@ from mnist_mlp import Digits, Network, Recipe, Scorecard, load_mnist, scale_pixe
 from mnist_mlp.csvfile import COLUMNS, format_rows  # noqa: E402
 from mnist_mlp.digits import read_csv, read_idx  # noqa: E402
 from mnist_mlp.errors import MnistMlpError, harmless  # noqa: E402
+from mnist_mlp.folders import PLAN, Plan, load_model  # noqa: E402
 from mnist_mlp.recipes import load_recipe  # noqa: E402
-from mnist_mlp.runs import PLAN, Plan, _read_card, _restore, load_model  # noqa: E402
+from mnist_mlp.runs import _read_card, _restore  # noqa: E402
 from mnist_mlp.scorecard import RepeatedScorecard  # noqa: E402
 from mnist_mlp.storage import save_arrays  # noqa: E402
 from mnist_mlp.training import Training  # noqa: E402

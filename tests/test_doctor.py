@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from mnist_mlp.digits import Digits, scale_pixels
 from mnist_mlp.doctor import examine_digits, examine_network
+from mnist_mlp.folders import Plan
 from mnist_mlp.network import Network
 from mnist_mlp.recipes import RECIPES
-from mnist_mlp.runs import Data, Plan, Watch, carry_out
+from mnist_mlp.runs import Data, Watch, carry_out
 from mnist_mlp.training import Training
 
 

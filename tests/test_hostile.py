@@ -10,9 +10,10 @@ from typer.testing import CliRunner, Result
 
 from mnist_mlp.cli import app
 from mnist_mlp.digits import Digits
+from mnist_mlp.folders import CHECKPOINT, PLAN, Plan, RunError, new_folder, prepare
 from mnist_mlp.network import Network
 from mnist_mlp.recipes import Recipe
-from mnist_mlp.runs import CHECKPOINT, PLAN, Data, Plan, RunError, Watch, carry_out, new_folder, prepare
+from mnist_mlp.runs import Data, Watch, carry_out
 from mnist_mlp.storage import load_arrays
 from mnist_mlp.training import TrainingError
 

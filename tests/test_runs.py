@@ -13,21 +13,10 @@ from folders import RESULTS, files
 
 from mnist_mlp.digits import Digits, scale_pixels
 from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.folders import Plan, check_free, find_model, is_finished, load_model, make_folder, prepare
 from mnist_mlp.network import Network
 from mnist_mlp.recipes import Recipe, load_recipe
-from mnist_mlp.runs import (
-    Data,
-    Plan,
-    Watch,
-    carry_out,
-    check_free,
-    find_model,
-    history_csv,
-    is_finished,
-    load_model,
-    make_folder,
-    prepare,
-)
+from mnist_mlp.runs import Data, Watch, carry_out, history_csv
 from mnist_mlp.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.storage import load_arrays
 from mnist_mlp.training import EpochRecord, Progress, train

@@ -12,9 +12,10 @@ from typer.testing import CliRunner
 
 from mnist_mlp.cli import app
 from mnist_mlp.digits import read_csv
+from mnist_mlp.folders import CHECKPOINT, Plan, prepare
 from mnist_mlp.locks import locked
 from mnist_mlp.recipes import Recipe
-from mnist_mlp.runs import CHECKPOINT, Data, Plan, Watch, carry_out, prepare
+from mnist_mlp.runs import Data, Watch, carry_out
 from mnist_mlp.storage import StorageError, load_arrays
 from mnist_mlp.training import EpochRecord
 
