@@ -126,8 +126,8 @@ class Training:
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
         self._online = OnlineDescent(self._network, recipe.loss)
         self._descent: Descent | None = None
+        self._inputs = np.empty((_CHUNK if recipe.online else recipe.batch_size, 784), network.dtype)
         if not recipe.online:
-            self._inputs = np.empty((recipe.batch_size, 784), network.dtype)
             self._descent = Descent(
                 self._network,
                 rows=recipe.batch_size,
@@ -225,7 +225,8 @@ class Training:
         """Train on rows (n, 784), from a step on; return the outputs of each before its own update."""
         recipe = self._recipe
         if self._descent is None:
-            return self._online.train(scale_pixels(images), targets, self._learning_rate(step))
+            inputs = scale_pixels(images, out=self._inputs[: len(images)])
+            return self._online.train(inputs, targets, self._learning_rate(step))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
