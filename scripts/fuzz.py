@@ -254,6 +254,7 @@ def main() -> None:
     parser.add_argument("--keep", type=Path, default=Path(tempfile.gettempdir()), help="where defects go")
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    asked.keep.mkdir(parents=True, exist_ok=True)
     defects = 0
     with tempfile.TemporaryDirectory() as place:
         folder, work = Path(place), Path(place) / "work"
