@@ -144,7 +144,7 @@ class _Block:
         self._scratch = np.empty(sum(sizes), network.dtype)
         self._targets = np.empty((rows, sizes[-1]), network.dtype)
         self._weighted_sums = np.empty((rows, sizes[0]), network.dtype)  # of the first layer
-        self._gram = np.empty((rows, rows), network.dtype)
+        self._gram = np.zeros((rows, rows), network.dtype)  # above the diagonal nothing is written
         self._calls = [call for t in range(rows) for call in self._row_calls(t)]
 
     def train(self, x: Floats, targets: Floats, outputs: Floats) -> None:
