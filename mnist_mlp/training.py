@@ -124,10 +124,11 @@ class Training:
         self._network = self._prepared(network)
         self._average = self._network.copy() if recipe.averaging else self._network
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
-        self._online = OnlineDescent(self._network, recipe.loss)
-        self._descent: Descent | None = None
         self._inputs = np.empty((_CHUNK if recipe.online else recipe.batch_size, 784), network.dtype)
-        if not recipe.online:
+        self._descent: Descent | OnlineDescent
+        if recipe.online:
+            self._descent = OnlineDescent(self._network, recipe.loss)
+        else:
             self._descent = Descent(
                 self._network,
                 rows=recipe.batch_size,
@@ -137,7 +138,6 @@ class Training:
                 momentum=recipe.momentum,
                 weight_decay=recipe.weight_decay,
             )
-        self._network.checked_loss(recipe.loss)
 
     @property
     def finished(self) -> bool:
@@ -224,9 +224,9 @@ class Training:
     ) -> Floats:
         """Train on rows (n, 784), from a step on; return the outputs of each before its own update."""
         recipe = self._recipe
-        if self._descent is None:
+        if isinstance(self._descent, OnlineDescent):
             inputs = scale_pixels(images, out=self._inputs[: len(images)])
-            return self._online.train(inputs, targets, self._learning_rate(step))
+            return self._descent.train(inputs, targets, self._learning_rate(step))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
@@ -284,7 +284,7 @@ class Training:
         arrays = {f"network.{i}": array for i, array in enumerate(self._network.parameters())}
         if self._average is not self._network:
             arrays |= {f"average.{i}": array for i, array in enumerate(self._average.parameters())}
-        if self._descent is not None:
+        if isinstance(self._descent, Descent):
             arrays |= {f"descent.{name}": array for name, array in self._descent.state().items()}
         return arrays, {"history": [asdict(record) for record in self.history]}
 
@@ -307,7 +307,7 @@ class Training:
         self.history = history
         for name, array in own.items():
             array[...] = arrays[name]
-        if self._descent is not None:
+        if isinstance(self._descent, Descent):
             state = {name.removeprefix("descent."): array for name, array in arrays.items()}
             self._descent.restore({name: state[name] for name in self._descent.state()})
 

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mnist_mlp.descent import Descent
 from mnist_mlp.digits import Digits, encode_targets, scale_pixels
 from mnist_mlp.network import Network, NetworkError
 from mnist_mlp.online import train_online
@@ -65,7 +66,7 @@ def rates(recipe: Recipe, digits: Digits, **settings: Any) -> list[float]:
     seen: list[float] = []
     training = Training(network_for(recipe), digits, recipe.with_settings(settings))
     descent = training._descent
-    assert descent is not None
+    assert isinstance(descent, Descent)
     step = descent.step
 
     def watched(inputs: Any, targets: Any) -> Any:
@@ -394,7 +395,7 @@ def test_a_run_of_a_single_step_has_a_mean_too(few_digits: Digits) -> None:
 def weights_after_each_step(training: Training) -> list[np.ndarray]:
     seen: list[np.ndarray] = []
     descent = training._descent
-    assert descent is not None
+    assert isinstance(descent, Descent)
     step: Callable[[Any, Any], Any] = descent.step
 
     def watched(inputs: Any, targets: Any) -> Any:
