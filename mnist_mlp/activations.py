@@ -88,11 +88,7 @@ def _relu_slope(delta: Floats, y: Floats, scratch: Floats) -> list[Call]:
     ]
 
 
-def _linear(_z: Floats) -> list[Call]:
-    return []
-
-
-def _linear_slope(*_: Floats) -> list[Call]:
+def _nothing(*_: Floats) -> list[Call]:
     return []
 
 
@@ -116,7 +112,7 @@ ACTIVATIONS = {
         Activation("sigmoid", _sigmoid, _sigmoid_slope),
         Activation("tanh", _tanh, _tanh_slope),
         Activation("relu", _relu, _relu_slope),
-        Activation("linear", _linear, _linear_slope),
+        Activation("linear", _nothing, _nothing),
         Activation("softmax", _softmax, _softmax_slope),
     )
 }
