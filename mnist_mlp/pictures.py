@@ -68,11 +68,12 @@ def save_picture(
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a file's name may be in any script
         canvas.draw()  # type: ignore[no-untyped-call]
     pixels = np.asarray(canvas.buffer_rgba())[:, :, :3]  # type: ignore[no-untyped-call]
-    last_inked = np.flatnonzero((pixels < 255).any(axis=(1, 2)))[-1]
+    lowest_inked = len(pixels) - 1 - np.flatnonzero((pixels < 255).any(axis=(1, 2)))[-1]
+    used = len(pixels) - math.floor(min(lowest_inked, *(axes.bbox.y0 for axes in figure.axes)))
     # A margin of what is inked is a little narrower than that of letters, which may reach below the line.
-    paper = pixels[: last_inked + 1 + round(1.25 * _MARGIN * _DOTS_PER_INCH)]
+    paper = pixels[: used + round(1.25 * _MARGIN * _DOTS_PER_INCH)]
     buffer = io.BytesIO()
-    imsave(buffer, paper, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": "mnist-mlp"})
+    imsave(buffer, paper, format="png", dpi=_DOTS_PER_INCH, metadata={"Software": None})  # type: ignore[dict-item]
     write_bytes(path, buffer.getvalue())
 
 
