@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mnist_mlp import Network, encode_targets, load_mnist, scale_pixels, train_online
 from mnist_mlp.network import NetworkError
-from mnist_mlp.online import BLOCK_SIZE
+from mnist_mlp.online import BLOCK_SIZE, OnlineDescent
 
 Array = NDArray[Any]
 
@@ -122,6 +122,7 @@ def test_the_defaults_are_the_documents(digits: tuple[Array, Array]) -> None:
 
 CASES = [
     ("raw-error", ["sigmoid", "sigmoid"]),
+    ("raw-error", ["tanh", "sigmoid"]),
     ("raw-error", ["sigmoid"]),
     ("raw-error", ["relu", "tanh", "sigmoid"]),
     ("cross-entropy", ["sigmoid"]),
@@ -161,6 +162,18 @@ def test_other_losses_layers_and_biases(
     if biases == "fixed":
         for b, fixed in zip(network.biases or [], start.biases or [], strict=True):
             np.testing.assert_array_equal(b, fixed)
+
+
+def test_chunk_by_chunk_with_a_rate_for_each() -> None:
+    rng = np.random.default_rng(0)
+    start = Network([6, 5, 2], biases=True, rng=rng, dtype=np.float64)
+    network, expected = start.copy(), start
+    online = OnlineDescent(network, block_size=8)
+    for rows, rate in [(20, 0.3), (20, 0.3), (7, 0.3), (20, 0.05), (3, 0.05), (20, 0.3)]:
+        inputs, targets = rng.normal(size=(rows, 6)), rng.random((rows, 2))
+        expected, outputs = train_row_by_row(expected, inputs, targets, rate, "raw-error")
+        np.testing.assert_allclose(online.train(inputs, targets, rate), outputs, rtol=1e-9)
+    assert_same(network, expected, start, 1e-9)
 
 
 @settings(max_examples=60, deadline=None)
