@@ -11,18 +11,23 @@ which needs two matrix products for the block, X W^T and X X^T, and a third one 
 end. The later layers are small and are updated row by row. The numbers are the same up to rounding.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate, pairwise
+from operator import call
 
 import numpy as np
 
-from mnist_mlp.activations import ACTIVATIONS
+from mnist_mlp.activations import core_of
 from mnist_mlp.losses import Loss
 from mnist_mlp.network import Network, NetworkError
-from mnist_mlp.products import Call, Floats, gram_into, multiplication, multiply_into, outer_addition
+from mnist_mlp.products import Call, Floats, addition, multiplication, multiply_into, outer_addition
 
-BLOCK_SIZE = 64
+BLOCK_SIZE = 96
+# Within a block, what the rows before have changed is added row by row for this many, and for all before
+# them by one product: the fewer, the less each row has to add.
+_GROUP_SIZE = 32
 
 
 def train_online(
@@ -126,7 +131,9 @@ class _Block:
     """A fixed number of rows to train on, used again for each block.
 
     The arithmetic of a row is a dozen small calls, so that what Python does around them counts. They always
-    work on the same buffers, and are put together once, as one list of calls for all rows of the block.
+    work on the same buffers, and are put together once, as one list of calls for all rows of the block. Of
+    each unit they keep what its core puts out (see `activations.Core`); what must be added to that for the
+    next layer, and to the targets, is written for all rows at once.
     """
 
     def __init__(
@@ -136,61 +143,97 @@ class _Block:
         self._learning_rate = learning_rate
         self._loss = loss
         self._train_biases = train_biases
-        self._activations = [ACTIVATIONS[name] for name in network.activations]
+        self._cores = [core_of(name) for name in network.activations]
         # A row holds what all layers put out, one after the other, or all their deltas.
         sizes = network.sizes[1:]
         self._layers = [slice(start, stop) for start, stop in pairwise(accumulate(sizes, initial=0))]
-        self._units, self._deltas = (np.zeros((rows, sum(sizes)), network.dtype) for _ in range(2))
+        self._units, self._shifted, self._deltas = (
+            np.zeros((rows, sum(sizes)), network.dtype) for _ in range(3)
+        )
+        self._shifts = np.repeat([core.shift for core in self._cores], sizes).astype(network.dtype)
         self._scratch = np.empty(sum(sizes), network.dtype)
-        self._targets = np.empty((rows, sizes[-1]), network.dtype)
         self._weighted_sums = np.empty((rows, sizes[0]), network.dtype)  # of the first layer
-        self._gram = np.zeros((rows, rows), network.dtype)  # above the diagonal nothing is written
+        self._gram = np.empty((rows, rows), network.dtype)
+        # What the deltas kept must be multiplied by.
+        self._factors = [1.0] * (len(sizes) - 1) + [self._output_factor(with_slope=loss.slope_in_weights)]
         self._calls = [call for t in range(rows) for call in self._row_calls(t)]
+
+    def _output_factor(self, *, with_slope: bool) -> float:
+        """What the output errors, kept with or without the core's slope, must be multiplied by."""
+        core = self._cores[-1]
+        return core.after * core.before * core.after if with_slope else core.after
 
     def train(self, x: Floats, targets: Floats, outputs: Floats) -> None:
         """Train on the rows x, and write into outputs what each got before its update."""
         W, Z, G = self._network.weights[0], self._weighted_sums, self._gram
-        multiply_into(Z, x, W.T)
-        gram_into(G, x, scale=-self._learning_rate)
+        first, last = self._cores[0], self._cores[-1]
+        step = self._learning_rate * self._factors[0]
+        multiply_into(Z, x, W.T, scale=first.before)
+        multiply_into(G, x, x.T, scale=-first.before * step)
         if self._network.biases is not None:
-            Z += self._network.biases[0]
+            Z += first.before * self._network.biases[0]
         if self._train_biases:
-            G -= self._learning_rate  # a bias is the weight of an input that is always 1
+            G -= first.before * step  # a bias is the weight of an input that is always 1
         self._units[:, self._layers[0]] = Z
-        self._targets[:] = targets
-        for call in self._calls:
-            call()
-        outputs[:] = self._units[:, self._layers[-1]]
+        self._shifted[:] = self._shifts
+        errors = self._deltas[:, self._layers[-1]]
+        np.multiply(targets, -1 / last.after, out=errors)
+        errors += last.shift
+
+        deque(map(call, self._calls), maxlen=0)  # calls them all, and drops what they return
+
+        np.add(self._units[:, self._layers[-1]], last.shift, out=outputs)
+        outputs *= last.after
         D = self._deltas[:, self._layers[0]]
-        multiply_into(W, D.T, x, scale=-self._learning_rate, keep=1.0)
+        multiply_into(W, D.T, x, scale=-step, keep=1.0)
         if self._network.biases is not None and self._train_biases:
-            self._network.biases[0] -= self._learning_rate * D.sum(axis=0)
+            self._network.biases[0] -= step * D.sum(axis=0)
 
     def _row_calls(self, t: int) -> Iterator[Call]:
         """The calls for row t: weighted sums, forwards, back, and the updates of the later layers."""
-        weights, biases, rate = self._network.weights, self._network.biases, self._learning_rate
-        last = len(weights) - 1
-        y, deltas, scratch = (
-            [row[layer] for layer in self._layers] for row in (self._units[t], self._deltas[t], self._scratch)
+        weights, biases = self._network.weights, self._network.biases
+        y, shifted, deltas = (
+            [row[layer] for layer in self._layers]
+            for row in (self._units[t], self._shifted[t], self._deltas[t])
         )
-        if t:
-            # Along the whole row, since the rows before must be contiguous. What is added to the later layers
-            # is overwritten.
-            yield multiplication(self._units[t], self._deltas[:t].T, self._gram[t, :t], keep=1.0)
-        yield from self._activations[0].steps(y[0])
-        for i in range(1, last + 1):
-            yield multiplication(y[i], weights[i], y[i - 1])
-            if biases:
-                yield partial(np.add, y[i], biases[i], y[i])
-            yield from self._activations[i].steps(y[i])
-
-        yield partial(np.subtract, y[last], self._targets[t], deltas[last])
+        yield from self._first_sums(t)
+        for i, core in enumerate(self._cores):
+            if i:
+                before = self._cores[i - 1]
+                keep = 0.0
+                if biases:
+                    yield partial(np.copyto, y[i], biases[i])
+                    keep = core.before
+                scale = core.before * before.after
+                yield multiplication(y[i], weights[i], shifted[i - 1], scale=scale, keep=keep)
+            yield from core.steps(y[i])
+            if i < len(weights) - 1:
+                yield addition(shifted[i], y[i])
+        yield addition(deltas[-1], y[-1])  # to what the targets left there
         yield from self._backward(t)
-
-        for i in range(1, last + 1):
-            yield outer_addition(weights[i], deltas[i], y[i - 1], scale=-rate)
+        for i in range(1, len(weights)):
+            step = self._learning_rate * self._factors[i]
+            yield outer_addition(
+                weights[i], deltas[i], shifted[i - 1], scale=-step * self._cores[i - 1].after
+            )
             if biases and self._train_biases:
-                yield partial(_subtract_scaled, biases[i], rate, deltas[i], scratch[i])
+                yield addition(biases[i], deltas[i], scale=-step)
+
+    def _first_sums(self, t: int) -> Iterator[Call]:
+        """The calls that add to the first layer's sums what the rows of the block before row t change.
+
+        Of the rows of its own group each adds its part; of those of earlier groups one product adds it for
+        the whole group. Both work on whole rows, since the rows before must be contiguous; what is added to
+        the later layers is overwritten.
+        """
+        group = t - t % _GROUP_SIZE
+        if t == group > 0:
+            rows = slice(group, group + _GROUP_SIZE)
+            gram = self._gram[rows, :group]
+            yield partial(multiply_into, self._units[rows], gram, self._deltas[:group], keep=1.0)
+        elif t > group:
+            before = slice(group, t)
+            yield multiplication(self._units[t], self._deltas[before].T, self._gram[t, before], keep=1.0)
 
     def _backward(self, t: int) -> Iterator[Call]:
         """The calls that make the deltas of all layers from the output errors of row t."""
@@ -199,24 +242,25 @@ class _Block:
 
         def slope(i: int, columns: slice) -> list[Call]:
             rows = deltas[columns], self._units[t, columns], self._scratch[columns]
-            return self._activations[i].slope_steps(*rows)
+            return self._cores[i].slope_steps(*rows)
 
         if self._loss.slope_handed_back:
             yield from slope(last, self._layers[last])
+        factor = self._output_factor(with_slope=self._loss.slope_handed_back)
         for i in range(last, 0, -1):
-            yield multiplication(deltas[self._layers[i - 1]], weights[i].T, deltas[self._layers[i]])
+            core = self._cores[i - 1]
+            scale = factor * core.before * core.after
+            yield multiplication(
+                deltas[self._layers[i - 1]], weights[i].T, deltas[self._layers[i]], scale=scale
+            )
+            factor = 1.0
             if i > 1:
                 yield from slope(i - 1, self._layers[i - 1])
         late = self._loss.slope_in_weights and not self._loss.slope_handed_back
-        if late and last == 1 and self._activations[0] is self._activations[1]:
+        if late and last == 1 and self._network.activations[0] == self._network.activations[1]:
             yield from slope(0, slice(None))  # both layers in one
             return
         if last:
             yield from slope(0, self._layers[0])
         if late:
             yield from slope(last, self._layers[last])
-
-
-def _subtract_scaled(array: Floats, factor: float, other: Floats, scratch: Floats) -> None:
-    np.multiply(other, factor, out=scratch)
-    np.subtract(array, scratch, out=array)

@@ -17,9 +17,9 @@ Call = Callable[[], object]
 
 _SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)
 _GEMM: dict[np.dtype[Any], Any] = {_SINGLE: blas.sgemm, _DOUBLE: blas.dgemm}
-_SYRK: dict[np.dtype[Any], Any] = {_SINGLE: blas.ssyrk, _DOUBLE: blas.dsyrk}
 _GEMV: dict[np.dtype[Any], Any] = {_SINGLE: blas.sgemv, _DOUBLE: blas.dgemv}
 _GER: dict[np.dtype[Any], Any] = {_SINGLE: blas.sger, _DOUBLE: blas.dger}
+_AXPY: dict[np.dtype[Any], Any] = {_SINGLE: blas.saxpy, _DOUBLE: blas.daxpy}
 
 
 def multiply_into(out: Floats, a: Floats, b: Floats, *, scale: float = 1.0, keep: float = 0.0) -> None:
@@ -40,17 +40,6 @@ def multiply_into(out: Floats, a: Floats, b: Floats, *, scale: float = 1.0, keep
     left, transpose_left = (b.T, 0) if b.flags.c_contiguous else (b, 1)
     right, transpose_right = (a.T, 0) if a.flags.c_contiguous else (a, 1)
     _GEMM[out.dtype](scale, left, right, keep, out.T, transpose_left, transpose_right, 1)
-
-
-def gram_into(out: Floats, rows: Floats, *, scale: float = 1.0) -> None:
-    """Compute ``out = scale * (rows @ rows.T)`` in place, on and below the diagonal, the rest being the same.
-
-    Args:
-        out: (n, n), C-ordered, float32 or float64; above its diagonal it keeps what it holds.
-        rows: (n, m), C-ordered.
-        scale: factor of the products.
-    """
-    _SYRK[out.dtype](scale, rows.T, 0.0, out.T, 1, 0, 1)
 
 
 def multiplication(
@@ -81,3 +70,14 @@ def outer_addition(matrix: Floats, left: Floats, right: Floats, *, scale: float)
     """
     # Both vectors may be overwritten, it says, which saves a copy: nothing is ever written to them.
     return partial(_GER[matrix.dtype], scale, right, left, 1, 1, matrix.T, 1, 1, 1)
+
+
+def addition(out: Floats, vector: Floats, *, scale: float = 1.0) -> Call:
+    """Prepare a call that computes ``out += scale * vector`` in place.
+
+    Args:
+        out: (n,), contiguous, float32 or float64.
+        vector: (n,).
+        scale: factor of the vector.
+    """
+    return partial(_AXPY[out.dtype], vector, out, len(out), scale)

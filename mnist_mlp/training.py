@@ -16,7 +16,7 @@ from mnist_mlp.distortion import Distortion
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.losses import LOSSES
 from mnist_mlp.network import Network, NetworkError
-from mnist_mlp.online import OnlineDescent
+from mnist_mlp.online import BLOCK_SIZE, OnlineDescent
 from mnist_mlp.products import Floats
 from mnist_mlp.recipes import Recipe
 
@@ -213,7 +213,8 @@ class Training:
 
     def _chunks(self, rng: np.random.Generator) -> Iterator[NDArray[np.intp] | slice]:
         """The rows of an epoch, in whole batches: slices in file order, indices where the recipe shuffles."""
-        size = self._recipe.batch_size * max(1, _CHUNK // self._recipe.batch_size)
+        together = BLOCK_SIZE if self._recipe.online else self._recipe.batch_size
+        size = together * max(1, _CHUNK // together)
         if self._recipe.shuffled:
             yield from shuffled_chunks(len(self._digits), size, rng)
         else:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from mnist_mlp.products import gram_into, multiplication, multiply_into, outer_addition
+from mnist_mlp.products import addition, multiplication, multiply_into, outer_addition
 
 Dtype: TypeAlias = type[np.floating[Any]]
 
@@ -94,7 +94,9 @@ def test_a_prepared_outer_product_adds_in_place(dtype: Dtype) -> None:
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_products_of_rows_with_each_other_below_the_diagonal(dtype: Dtype) -> None:
-    out = np.full((3, 3), 7, dtype)
-    gram_into(out, np.array([[1, 2], [3, 4], [5, 6]], dtype), scale=2)
-    assert out.tolist() == [[10, 7, 7], [22, 50, 7], [34, 78, 122]]
+def test_a_prepared_addition_adds_in_place(dtype: Dtype) -> None:
+    out, vector = np.array([1, 2, 3], dtype), np.array([10, 20, 30], dtype)
+    add = addition(out, vector, scale=0.5)
+    add()
+    add()
+    assert (out.tolist(), vector.tolist()) == ([11, 22, 33], [10, 20, 30])
