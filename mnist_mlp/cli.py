@@ -398,32 +398,28 @@ def _train(folder: Path, plan: "Plan", data: "Data", screen: "Screen") -> None:
                 report.on_progress(progress)
                 check_stop()
 
-            watch = runs.Watch(report.on_start, on_progress, report.on_epoch, screen.warning)
+            watch = runs.Watch(
+                on_start=report.on_start,
+                on_progress=on_progress,
+                on_epoch=report.on_epoch,
+                on_card=report.on_card if plan.repeats == 1 else lambda _: None,
+                on_warning=screen.warning,
+            )
             card = runs.carry_out(folder, plan, data, watch)
     except Stopped as stopped:
         stopped.advice = f"; go on with\n  mnist-mlp train --resume {quoted(folder)}"
         raise
-    _show_end(folder, plan, card, report.held_out, screen)
+    _show_end(folder, plan, card, screen)
 
 
-def _show_end(
-    folder: Path,
-    plan: "Plan",
-    card: "Scorecard | RepeatedScorecard",
-    held_out: float | None,
-    screen: "Screen",
-) -> None:
-    """Print the scorecard and what comes next."""
+def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard", screen: "Screen") -> None:
+    """Print the means of repeats, and what comes next."""
     from mnist_mlp.recipes import RECIPES
-    from mnist_mlp.reporting import show_repeated_scorecard, show_scorecard
+    from mnist_mlp.reporting import show_repeated_scorecard
     from mnist_mlp.scorecard import Scorecard
 
-    screen.note("")
-    if isinstance(card, Scorecard):
-        show_scorecard(screen, card)
-        if held_out is not None:
-            screen.result(f"\nheld out: {held_out:.2%} of {plan.recipe.validation:,} training digits right")
-    else:
+    if not isinstance(card, Scorecard):
+        screen.note("")
         show_repeated_scorecard(screen, card)
     what = "model.safetensors" if isinstance(card, Scorecard) else "for each seed a folder with its model"
     screen.note(f"\nall of it is in {folder}:")

@@ -85,12 +85,13 @@ def scale_pixels(images: NDArray[np.uint8], out: NDArray[np.float32] | None = No
         out: (n, 784), float32, to be filled instead of a new array.
 
     Returns:
-        (n, 784), float32, correctly rounded: 0.01 + 0.99 p / 255 = (99 p + 255) / 25500, and all but this
-        division is exact.
+        (n, 784), float32, within one unit of the last place.
     """
-    inputs = np.multiply(images.reshape(len(images), 784), np.float32(99), out=out, dtype=np.float32)
-    inputs += np.float32(255)
-    inputs /= np.float32(25500)
+    pixels = images.reshape(len(images), 784)
+    inputs = np.empty(pixels.shape, np.float32) if out is None else out
+    np.copyto(inputs, pixels)  # converting takes twice as long within a multiplication
+    inputs *= np.float32(0.99 / 255)
+    inputs += np.float32(0.01)
     return inputs
 
 

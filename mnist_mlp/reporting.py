@@ -117,14 +117,10 @@ class Screen:
 
 
 class TrainingReport:
-    """Tells of one training after another, as `runs.Watch` asks for.
-
-    Attributes:
-        held_out: the accuracy on the held-out digits after the latest epoch, where there are any.
-    """
+    """Tells of one training after another, as `runs.Watch` asks for."""
 
     def __init__(self, screen: Screen, progress: Progress) -> None:
-        self.held_out: float | None = None
+        self._held_out: float | None = None
         self._screen = screen
         self._progress = progress
         self._task: TaskID | None = None
@@ -136,7 +132,7 @@ class TrainingReport:
         """A training begins, or goes on after the epochs in the history."""
         self._recipe = recipe
         self._seconds = [record.seconds for record in history]
-        self.held_out = history[-1].validation_accuracy if history else None
+        self._held_out = history[-1].validation_accuracy if history else None
         self._epoch_start = monotonic()
         word = f"going on after epoch {len(history)} of" if history else "training for"
         epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs != 1)
@@ -166,7 +162,7 @@ class TrainingReport:
     def on_epoch(self, record: EpochRecord) -> None:
         """An epoch has ended."""
         self._seconds.append(record.seconds)
-        self.held_out = record.validation_accuracy
+        self._held_out = record.validation_accuracy
         self._epoch_start = monotonic()
         recent = self._seconds[-10:]
         left = (self._recipe.epochs - record.epoch) * sum(recent) / len(recent)
@@ -179,6 +175,15 @@ class TrainingReport:
             parts.append(f"held out {record.validation_accuracy:.2%}")
         parts.append(f"{record.seconds:.1f} s" + (f", {_duration(left)} left" if left else ""))
         self._screen.note("  ".join(parts))
+
+    def on_card(self, card: Scorecard) -> None:
+        """The trained network is scored; no more progress is shown."""
+        self._progress.stop()
+        self._screen.note("")
+        show_scorecard(self._screen, card)
+        if self._held_out is not None:
+            rows = f"{self._recipe.validation:,} training digits"
+            self._screen.result(f"\nheld out: {self._held_out:.2%} of {rows} right")
 
 
 def _title(recipe: Recipe) -> str:

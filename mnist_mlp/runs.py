@@ -3,7 +3,7 @@
 import csv
 import io
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -14,7 +14,6 @@ from mnist_mlp.digits import Digits, scale_pixels
 from mnist_mlp.doctor import examine_digits, examine_network
 from mnist_mlp.folders import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.network import Network
-from mnist_mlp.pictures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
 from mnist_mlp.recipes import Recipe
 from mnist_mlp.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.storage import (
@@ -48,11 +47,12 @@ class Data:
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told of a run as it goes on; each may be left out."""
+    """Who is told of a run as it goes on; each may be left out. A scorecard is told before it is written."""
 
     on_start: Callable[[Recipe, list[EpochRecord]], object] = field(default=lambda *_: None)
     on_progress: Callable[[Progress], object] = field(default=lambda _: None)
     on_epoch: Callable[[EpochRecord], object] = field(default=lambda _: None)
+    on_card: Callable[[Scorecard], object] = field(default=lambda _: None)
     on_warning: Callable[[str], object] = field(default=lambda _: None)
 
 
@@ -115,8 +115,12 @@ def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Sc
             if warning not in warned:
                 watch.on_warning(warning)
                 warned.add(warning)
-    card = _write_results(folder, training, identity, data)
-    checkpoint.unlink(missing_ok=True)
+    card = _score(folder, training, identity, data)
+    try:
+        watch.on_card(card)
+    finally:  # whatever becomes of the telling
+        write_scorecard(folder, card, data.test, training.history)
+        checkpoint.unlink(missing_ok=True)
     return card
 
 
@@ -162,7 +166,8 @@ def _difference(old: object, new: Mapping[str, Any]) -> str:
     )
 
 
-def _write_results(folder: Path, training: Training, identity: Mapping[str, Any], data: Data) -> Scorecard:
+def _score(folder: Path, training: Training, identity: Mapping[str, Any], data: Data) -> Scorecard:
+    """Save the model, and score it."""
     start = perf_counter()
     network = training.result()
     network.save(folder / MODEL, identity)
@@ -173,27 +178,34 @@ def _write_results(folder: Path, training: Training, identity: Mapping[str, Any]
         "score": perf_counter() - start,
     }
     facts = {"recipe": identity["recipe"], "seed": identity["recipe"]["seed"], "data": identity["data"]}
-    card = Scorecard.from_outputs(data.test.labels, outputs, **facts, seconds=seconds, versions=versions())
-    history = training.history
-    save_picture(
-        folder / "learning_curve.png", lambda axes: draw_learning_curve(axes, history, card.accuracy)
-    )
-    write_scorecard(folder, card, data.test)
-    return card
+    return Scorecard.from_outputs(data.test.labels, outputs, **facts, seconds=seconds, versions=versions())
 
 
-def write_scorecard(folder: Path, card: Scorecard, digits: Digits) -> None:
-    """Write a scorecard, as pictures, Markdown and, last, JSON.
+def write_scorecard(
+    folder: Path, card: Scorecard, digits: Digits, history: Sequence[EpochRecord] = ()
+) -> None:
+    """Write a scorecard, as pictures (for a history of a training too), Markdown and, last, JSON.
 
     Raises:
         StorageError: if a file cannot be written.
     """
-    images = digits.images
-    save_picture(
-        folder / "confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), size=(7.2, 7.2)
+    # Loading Matplotlib takes half as long as an epoch, and whoever waits for the scorecard has it by now.
+    from mnist_mlp import pictures  # noqa: PLC0415
+
+    if history:
+        pictures.save_picture(
+            folder / "learning_curve.png",
+            lambda axes: pictures.draw_learning_curve(axes, history, card.accuracy),
+        )
+    pictures.save_picture(
+        folder / "confusion_matrix.png",
+        lambda axes: pictures.draw_confusion(axes, card.confusion),
+        size=(7.2, 7.2),
     )
-    save_picture(
-        folder / "mistakes.png", lambda axes: draw_mistakes(axes, images, card.mistakes), size=(7.2, 7.2)
+    pictures.save_picture(
+        folder / "mistakes.png",
+        lambda axes: pictures.draw_mistakes(axes, digits.images, card.mistakes),
+        size=(7.2, 7.2),
     )
     write_text(folder / "scorecard.md", card.to_markdown())
     write_text(folder / SCORECARD, card.to_json())

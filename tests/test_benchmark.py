@@ -46,7 +46,7 @@ def test_every_part_runs_on_a_few_digits(tmp_path: Path) -> None:
     for what in (
         "GFLOP/s",
         "online training, a row",
-        "recipe `tutorial`, 1 epoch",
+        "whole `tutorial`, 1 epoch",
         "train --recipe fast",
         "reading the training CSV",
         "100 at once",

@@ -682,10 +682,11 @@ def test_ctrl_c_while_it_starts_ends_quietly(csvs: list[object]) -> None:
     for process in processes:
         process.send_signal(signal.SIGINT)
         time.sleep(0.15)
-    for process in processes:
+    for i, process in enumerate(processes):
         shown = end(process)
         assert shown.code in {-signal.SIGINT, 130}  # before and after the command took over
-        assert shown.err.splitlines()[-1:] in ([], ["mnist-mlp: interrupted"])
+        going_on = f"  mnist-mlp train --resume run-{i}"  # where it trained already
+        assert shown.err.splitlines()[-1:] in ([], ["mnist-mlp: interrupted"], [going_on])
 
 
 def test_ctrl_c_that_breaks_an_import_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
@@ -760,6 +761,18 @@ def test_a_closed_pipe_ends_it_quietly(run: Path, test_csv: Path) -> None:
     for process in processes:
         shown = end(process)
         assert (shown.code, shown.err) == (1, "")
+
+
+@posix
+def test_a_run_of_which_nobody_reads_the_scorecard_is_finished(csvs: list[object]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("train", *csvs, "--epochs", 1, "--out", "run", "--quiet", stdout=writing)
+    os.close(writing)
+    shown = end(process)
+    assert (shown.code, shown.err) == (1, "")
+    assert files(Path("run")) >= {"scorecard.json", "mistakes.png"}
+    assert "checkpoint.safetensors" not in files(Path("run"))
 
 
 @linux

@@ -19,69 +19,84 @@ from mnist_mlp.recipes import Recipe
 def tutorial(setup: Setup) -> list[Result]:
     """From start to scorecard with the documents' settings, beside their own program."""
     recipe = setup.recipe("tutorial")
-    ours, theirs = _Runs(), _Runs()
-    values = in_turn(
+    first, later, theirs = _Runs(), _Runs(), _Runs()
+    in_turn(
         {
-            "first": lambda: ours.take(*_train(setup, recipe, first_run=True)),
-            "later": lambda: _train(setup, recipe, first_run=False)[0].seconds,
+            "first": lambda: first.take(*_train(setup, recipe, first_run=True)),
+            "later": lambda: later.take(*_train(setup, recipe, first_run=False)),
             DOCUMENTS: lambda: theirs.take(*_run_documents(setup, recipe)),
         },
         setup.whole_rounds,
         warm_up=False,
     )
-    what = f"whole process, recipe `tutorial`, {_epochs(recipe)}"
     return [
-        Comparison(what, "s", values["first"], DOCUMENTS, values[DOCUMENTS]),
-        Comparison(f"{what}, digits cached", "s", values["later"], DOCUMENTS, values[DOCUMENTS]),
-        *ours.figures("`train --recipe tutorial`, first run"),
+        *_whole_programs(recipe, first, later, DOCUMENTS, theirs),
+        *first.figures("`train --recipe tutorial`, first run"),
         *theirs.figures(DOCUMENTS),
     ]
 
 
 def fast(setup: Setup) -> list[Result]:
     """From start to scorecard with the settings that reach 98 %, another seed each round."""
-    ours, theirs = _Runs(), _Runs()
+    first, later, theirs = _Runs(), _Runs(), _Runs()
     recipe = setup.recipe("fast")
     seeds = count(1)
 
     def first_run() -> float:
         nonlocal recipe
         recipe = setup.recipe("fast", seed=next(seeds))
-        return ours.take(*_train(setup, recipe, first_run=True))
+        return first.take(*_train(setup, recipe, first_run=True))
 
-    measurements = {"first": first_run, "later": lambda: _train(setup, recipe, first_run=False)[0].seconds}
+    measurements = {
+        "first": first_run,
+        "later": lambda: later.take(*_train(setup, recipe, first_run=False)),
+    }
     if installed("torch"):
         run("-c", "import torch, mnist_mlp.runs")  # brings both from the disk
         measurements[PYTORCH] = lambda: theirs.take(*_run_pytorch(setup, recipe))
-    values = in_turn(measurements, setup.rounds, warm_up=False)
-    results: list[Result] = [*ours.figures("`train --recipe fast`, first run")]
+    in_turn(measurements, setup.rounds, warm_up=False)
+    results: list[Result] = [*first.figures("`train --recipe fast`, first run")]
     if installed("torch"):
-        what = f"whole process, recipe `fast`, {_epochs(recipe)}"
         results += [
-            Comparison(what, "s", values["first"], PYTORCH, values[PYTORCH]),
-            Comparison(f"{what}, digits cached", "s", values["later"], PYTORCH, values[PYTORCH]),
+            *_whole_programs(recipe, first, later, PYTORCH, theirs),
             *theirs.figures("PyTorch program, settings of `fast`"),
         ]
     return results
 
 
-def _epochs(recipe: Recipe) -> str:
-    return "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+def _whole_programs(
+    recipe: Recipe, first: "_Runs", later: "_Runs", rival: str, theirs: "_Runs"
+) -> list[Result]:
+    """Our program beside another: until the accuracy stands on the screen, and to the end.
+
+    Only ours goes on after the accuracy, and draws three pictures.
+    """
+    epochs = "1 epoch" if recipe.epochs == 1 else f"{recipe.epochs} epochs"
+    what = f"whole `{recipe.name}`, {epochs}"
+    return [
+        Comparison(f"{what}, to the scorecard", "s", first.answered, rival, theirs.answered),
+        Comparison(f"{what}, to the scorecard, digits cached", "s", later.answered, rival, theirs.answered),
+        Comparison(f"{what}, with pictures", "s", first.seconds, rival, theirs.seconds),
+    ]
 
 
 class _Runs:
-    """The accuracies and memory peaks of a program, run by run."""
+    """A program's seconds to its answer and to its end, accuracies and memory peaks, run by run."""
 
     def __init__(self) -> None:
+        self.answered: list[float] = []
+        self.seconds: list[float] = []
         self._accuracies: list[float] = []
         self._peaks: list[float] = []
 
     def take(self, process: Process, accuracy: float) -> float:
-        """Keep a run; returns its seconds."""
+        """Keep a run; returns its seconds to the answer."""
+        self.answered.append(process.answered)
+        self.seconds.append(process.seconds)
         self._accuracies.append(100 * accuracy)
         if process.peak is not None:
             self._peaks.append(process.peak)
-        return process.seconds
+        return process.answered
 
     def figures(self, program: str) -> list[Figure]:
         mean = f"{fmean(self._accuracies):.2f} %"

@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = ROOT / "scripts"
 
 # BLAS and OpenMP threads wait in a loop for a while before they sleep, which would disturb what comes next.
-_PAUSE = 0.05  # seconds
+_PAUSE = 0.3  # seconds
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -57,11 +57,13 @@ class Process:
     """A process that has ended.
 
     Attributes:
+        answered: seconds from its start to its first line of output.
         seconds: from its start to its end.
         peak: the most memory it held at once, in MB, mapped files included; None where that is not known.
         output: what it printed.
     """
 
+    answered: float
     seconds: float
     peak: float | None
     output: str
@@ -85,4 +87,4 @@ def run(*arguments: str | Path, **environment: str) -> Process:
     result = json.loads(answer.stdout)
     if result["code"]:
         raise RuntimeError(f"{' '.join(command)} failed:\n{result['errors']}")
-    return Process(result["seconds"], result["peak"], result["output"])
+    return Process(result["answered"], result["seconds"], result["peak"], result["output"])
