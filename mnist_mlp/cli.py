@@ -188,9 +188,9 @@ def evaluate(
     from time import perf_counter
 
     from mnist_mlp import folders, runs
-    from mnist_mlp.digits import scale_pixels
     from mnist_mlp.reporting import Screen, show_scorecard
     from mnist_mlp.scorecard import Scorecard
+    from mnist_mlp.training import outputs_for
 
     screen = Screen()
     if out is not None:
@@ -200,7 +200,7 @@ def evaluate(
     start = perf_counter()
     digits = _digits(data_dir, test_csv, "test", screen, offline=_offline())
     loaded = perf_counter()
-    outputs = network.forward(scale_pixels(digits.images))
+    outputs = outputs_for(network, digits.images)
     seconds = {"load": loaded - start, "score": perf_counter() - loaded}
     card = Scorecard.from_outputs(
         digits.labels, outputs, **facts, data=dict(digits.files), seconds=seconds, versions=runs.versions()

@@ -64,32 +64,40 @@ def parse(file: Source, digest: Digest) -> Iterator[NDArray[np.uint8]]:
         ValueError: a line is not of that form; the message names line and column, counted from 1.
     """
     np.empty(32 * _BLOCK, np.uint8)  # once this is freed, glibc keeps the memory of each block for the next
-    for line, block in _blocks(file, digest):
-        lines = _without_header(block) if line == 1 else block
+    first_line = 1
+    for block in _blocks(file, digest):
+        if not block.endswith(b"\n"):
+            raise ValueError(f"line {first_line} is longer than {_BLOCK} bytes: {_FORM}")
+        lines = _without_header(block) if first_line == 1 else block
         rows = _parse_plain(lines)
-        yield _parse_lines(lines, line) if rows is None else rows
+        if rows is None:
+            yield _parse_lines(lines, first_line)
+            first_line += lines.count(b"\n")
+        else:
+            yield rows
+            first_line += len(rows)
 
 
-def _blocks(file: Source, digest: Digest) -> Iterator[tuple[int, bytes]]:
-    """As many whole lines as fit, with the number of the first; the last of all is given its line end."""
+def _blocks(file: Source, digest: Digest) -> Iterator[bytes]:
+    """As many whole lines as fit, the last of all given its line end; one without it does not fit."""
     buffer = bytearray(_BLOCK)
     view = memoryview(buffer)
-    line, kept = 1, 0  # an unfinished line waits at the start of the buffer
+    in_first_line, kept = True, 0  # an unfinished line waits at the start of the buffer
     while read := file.readinto(view[kept:]):
         digest.update(view[kept : kept + read])
         filled = kept + read
-        if line == 1 and bytes(view[:filled]).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
+        if in_first_line and bytes(view[:filled]).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
             raise ValueError("looks like a web page, not a CSV file; remove it and run: mnist-mlp download")
         end = buffer.rfind(b"\n", kept, filled) + 1
         if end:
-            yield line, bytes(view[:end])
-            line += buffer.count(b"\n", 0, end)
+            yield bytes(view[:end])
             view[: filled - end] = view[end:filled]
+            in_first_line = False
         elif filled == _BLOCK:
-            raise ValueError(f"line {line} is longer than {_BLOCK} bytes: {_FORM}")
+            yield bytes(view)
         kept = filled - end
     if kept:
-        yield line, bytes(view[:kept]) + b"\n"
+        yield bytes(view[:kept]) + b"\n"
 
 
 def _without_header(block: bytes) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from mnist_mlp.digits import Digits, scale_pixels
+from mnist_mlp.digits import Digits
 from mnist_mlp.doctor import examine_digits, examine_network
 from mnist_mlp.folders import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.network import Network
@@ -24,7 +24,7 @@ from mnist_mlp.storage import (
     save_arrays,
     write_text,
 )
-from mnist_mlp.training import EpochRecord, Progress, Training, TrainingError
+from mnist_mlp.training import EpochRecord, Progress, Training, TrainingError, outputs_for
 
 
 @dataclass
@@ -171,7 +171,7 @@ def _score(folder: Path, training: Training, identity: Mapping[str, Any], data: 
     start = perf_counter()
     network = training.result()
     network.save(folder / MODEL, identity)
-    outputs = network.forward(scale_pixels(data.test.images))
+    outputs = outputs_for(network, data.test.images)
     seconds = {
         "load": data.seconds,
         "train": sum(record.seconds for record in training.history),

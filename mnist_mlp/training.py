@@ -276,7 +276,7 @@ class Training:
         network = self.result()
         if self._softmax:
             network = with_softmax(network)
-        outputs = network.forward(scale_pixels(self._validation.images))
+        outputs = outputs_for(network, self._validation.images)
         loss = LOSSES[self._recipe.loss].value(outputs, self._targets(self._validation.labels))
         return float(loss.mean()), float((outputs.argmax(axis=1) == self._validation.labels).mean())
 
@@ -311,6 +311,16 @@ class Training:
         if isinstance(self._descent, Descent):
             state = {name.removeprefix("descent."): array for name, array in arrays.items()}
             self._descent.restore({name: state[name] for name in self._descent.state()})
+
+
+def outputs_for(network: Network, images: NDArray[np.uint8]) -> Floats:
+    """The outputs, (n, 10), for any number of images, (n, 28, 28), which are scaled a chunk at a time."""
+    outputs = np.empty((len(images), network.sizes[-1]), network.dtype)
+    inputs = np.empty((min(len(images), _CHUNK), 784), np.float32)
+    for first in range(0, len(images), _CHUNK):
+        chunk = images[first : first + _CHUNK]
+        outputs[first : first + _CHUNK] = network.forward(scale_pixels(chunk, out=inputs[: len(chunk)]))
+    return outputs
 
 
 def _history_from(records: object) -> list[EpochRecord]:
