@@ -194,6 +194,7 @@ def draw_confusion(axes: Axes, confusion: ArrayLike) -> Axes:
             va="center",
             fontsize=9,
             color=GREY if right else "white" if norm(counts[label, answer]) > 0.8 else INK,
+            in_layout=False,
         )
     axes.set_xticks(range(10))
     axes.set_yticks(range(10))
@@ -201,9 +202,9 @@ def draw_confusion(axes: Axes, confusion: ArrayLike) -> Axes:
     axes.xaxis.set_label_position("top")
     axes.set_xlabel("answer", color=GREY, labelpad=8)
     axes.set_ylabel("true digit", color=GREY)
-    axes.set_xticks(np.arange(-0.5, 10), minor=True)
-    axes.set_yticks(np.arange(-0.5, 10), minor=True)
-    axes.grid(which="minor", color=FAINT)
+    edges = np.arange(-0.5, 10)
+    axes.hlines(edges, -0.5, 9.5, color=FAINT, linewidth=0.8, zorder=0.5)
+    axes.vlines(edges, -0.5, 9.5, color=FAINT, linewidth=0.8, zorder=0.5)
     total, right = int(counts.sum()), int(counts.trace())
     _title(axes, f"Which digit was taken for which ({total - right:,} of {total:,} answers wrong)")
     return _plain(axes)
