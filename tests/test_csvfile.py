@@ -117,11 +117,14 @@ def test_forms_that_mean_the_same(text: bytes) -> None:
         (PLAIN_LINE, PLAIN_LINE[:-5] + b"\n255," + PLAIN_LINE, r"line 301 has 784 columns instead of 785"),
         (PLAIN_LINE, HEADERS["1x1"].encode() + b"\n", r"line 301, column 1: 'label' is not a label"),
         (PLAIN_LINE, b"\0" * 5000 + b"\n", r"line 301 has 1 column instead of 785"),
+        (PLAIN_LINE, b"<" + b"x" * 250_000 + b"\n", r"line 301 has 1 column instead of 785"),
         (PLAIN_LINE, b"0," * 200_000, r"line 301 is longer than 262144 bytes"),
     ],
 )
-def test_a_broken_line_deep_in_a_file_is_named(old: bytes, new: bytes, message: str) -> None:
-    text = format_rows(random_rows(300)) + PLAIN_LINE.replace(old, new, 1) + PLAIN_LINE
+@pytest.mark.parametrize("comma", [b",", b" , "])  # many lines at a time, and line by line
+def test_a_broken_line_deep_in_a_file_is_named(old: bytes, new: bytes, message: str, comma: bytes) -> None:
+    first = format_rows(random_rows(300)).replace(b",", comma)
+    text = first + PLAIN_LINE.replace(old, new, 1) + PLAIN_LINE
     with pytest.raises(ValueError, match=message) as caught:
         read(text)
     assert str(caught.value).isprintable()

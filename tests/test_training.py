@@ -16,6 +16,7 @@ from mnist_mlp.training import (
     Training,
     TrainingError,
     distortion_of,
+    outputs_for,
     shuffled_chunks,
     train,
 )
@@ -315,6 +316,12 @@ def test_progress_counts_rows_and_epochs_are_told_as_they_end(mnist_train: Digit
     assert seen[-1].accuracy == record.accuracy
     told: list[EpochRecord] = []
     assert train(network_for(Recipe()), digits[:100], Recipe(epochs=3), on_epoch=told.append) == told
+
+
+def test_outputs_for_many_images_are_those_of_all_at_once(mnist_train: Digits) -> None:
+    images, network = mnist_train.images[:4500], Network([784, 8, 10], rng=1)
+    found = outputs_for(network, images)  # in three chunks
+    np.testing.assert_allclose(found, network.forward(scale_pixels(images)), rtol=1e-5)
 
 
 # Learning rates
