@@ -11,11 +11,11 @@ which needs two matrix products for the block, X W^T and X X^T, and a third one 
 end. The later layers are small and are updated row by row. The numbers are the same up to rounding.
 """
 
+import operator
 from collections import deque
 from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate, pairwise
-from operator import call
 
 import numpy as np
 
@@ -180,7 +180,7 @@ class _Block:
         np.multiply(targets, -1 / last.after, out=errors)
         errors += last.shift
 
-        deque(map(call, self._calls), maxlen=0)  # calls them all, and drops what they return
+        deque(map(operator.call, self._calls), maxlen=0)  # calls them all, and drops what they return
 
         np.add(self._units[:, self._layers[-1]], last.shift, out=outputs)
         outputs *= last.after

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mnist_mlp.centring import INPUT_MEAN, shift_inputs, to_sigmoid, to_tanh, with_sigmoid, with_softmax
 from mnist_mlp.descent import Descent
-from mnist_mlp.digits import Digits, encode_targets, scale_pixels
+from mnist_mlp.digits import Digits, encode_targets, scale_in_place, scale_pixels
 from mnist_mlp.distortion import Distortion
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.losses import LOSSES
@@ -226,8 +226,7 @@ class Training:
         """Train on rows (n, 784), from a step on; return the outputs of each before its own update."""
         recipe = self._recipe
         if isinstance(self._descent, OnlineDescent):
-            inputs = scale_pixels(images, out=self._inputs[: len(images)])
-            return self._descent.train(inputs, targets, self._learning_rate(step))
+            return self._descent.train(self._batch_inputs(images, rng), targets, self._learning_rate(step))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
@@ -240,9 +239,7 @@ class Training:
 
     def _batch_inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
         if self._recipe.distorted:
-            inputs = self._distortion.apply(images, rng)
-            inputs *= np.float32(0.99 / 255)
-            inputs += np.float32(0.01)
+            inputs = scale_in_place(self._distortion.apply(images, rng))
         else:
             inputs = scale_pixels(images, out=self._inputs[: len(images)])
         if self._recipe.centred:
