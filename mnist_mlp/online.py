@@ -8,7 +8,8 @@ W - learning_rate * sum over s < t of d_s x_s^T, and so the weighted sums of row
     z_t = W x_t - learning_rate * sum over s < t of (x_t . x_s) d_s
 
 which needs two matrix products for the block, X W^T and X X^T, and a third one to bring W up to date at its
-end. The later layers are small and are updated row by row. The numbers are the same up to rounding.
+end. The second, the block's Gram matrix, depends on the inputs alone, and can be kept for the next epoch. The
+later layers are small and are updated row by row. The numbers are the same up to rounding.
 """
 
 import operator
@@ -89,13 +90,17 @@ class OnlineDescent:
         self._learning_rate = 0.0
         self._blocks: dict[int, _Block] = {}
 
-    def train(self, inputs: Floats, targets: Floats, learning_rate: float) -> Floats:
+    def train(
+        self, inputs: Floats, targets: Floats, learning_rate: float, grams: list[Floats] | None = None
+    ) -> Floats:
         """Train on each row once, in order, with one update a row.
 
         Args:
             inputs: (n, n_in).
             targets: (n, n_out).
             learning_rate: of every update.
+            grams: the Gram matrices of the blocks, which saves a third of the matrix products where the same
+                inputs come again: at first an empty list, to be filled, later this list.
 
         Returns:
             The outputs, (n, n_out), that each row got just before its own update.
@@ -112,9 +117,12 @@ class OnlineDescent:
             self._learning_rate = learning_rate
             self._blocks = {}
         outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
-        for first in range(0, len(x), self._block_size):
+        grams = [] if grams is None else grams
+        for number, first in enumerate(range(0, len(x), self._block_size)):
             rows = slice(first, first + self._block_size)
-            self._block_of(len(x[rows])).train(x[rows], t[rows], outputs[rows])
+            if number == len(grams):
+                grams.append(_gram_matrix(x[rows]))
+            self._block_of(len(x[rows])).train(x[rows], t[rows], outputs[rows], grams[number])
         return outputs
 
     def _block_of(self, rows: int) -> "_Block":
@@ -125,6 +133,12 @@ class OnlineDescent:
                 self._network, rows, self._learning_rate, self._loss, train_biases=self._train_biases
             )
         return self._blocks[rows]
+
+
+def _gram_matrix(x: Floats) -> Floats:
+    gram = np.empty((len(x), len(x)), x.dtype)
+    multiply_into(gram, x, x.T)
+    return gram
 
 
 class _Block:
@@ -163,13 +177,13 @@ class _Block:
         core = self._cores[-1]
         return core.after * core.before * core.after if with_slope else core.after
 
-    def train(self, x: Floats, targets: Floats, outputs: Floats) -> None:
-        """Train on the rows x, and write into outputs what each got before its update."""
+    def train(self, x: Floats, targets: Floats, outputs: Floats, gram: Floats) -> None:
+        """Train on the rows x, of this Gram matrix; write into outputs what each got before its update."""
         W, Z, G = self._network.weights[0], self._weighted_sums, self._gram
         first, last = self._cores[0], self._cores[-1]
         step = self._learning_rate * self._factors[0]
         multiply_into(Z, x, W.T, scale=first.before)
-        multiply_into(G, x, x.T, scale=-first.before * step)
+        np.multiply(gram, -first.before * step, out=G)
         if self._network.biases is not None:
             Z += first.before * self._network.biases[0]
         if self._train_biases:

@@ -26,6 +26,8 @@ _CHUNK = 2048
 # together: random enough, and a memory-mapped file is still read in long stretches.
 _BLOCK, _BLOCKS_TOGETHER = 256, 64
 _STEPS_BETWEEN_AVERAGES = 4
+# The Gram matrices of this many rows at most are kept, 23 MB: memory stays flat, and MNIST has no more.
+_ROWS_KEPT = 60_000
 
 
 class TrainingError(MnistMlpError):
@@ -125,6 +127,7 @@ class Training:
         self._average = self._network.copy() if recipe.averaging else self._network
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
         self._inputs = np.empty((_CHUNK if recipe.online else recipe.batch_size, 784), network.dtype)
+        self._grams: dict[int, list[Floats]] = {}  # by the chunk's first row
         self._descent: Descent | OnlineDescent
         if recipe.online:
             self._descent = OnlineDescent(self._network, recipe.loss)
@@ -179,11 +182,11 @@ class Training:
         rng = np.random.default_rng([self._recipe.seed, epoch])
         rows, rows_done, right, loss_sum = len(self._digits), 0, 0, 0.0
         for chunk in self._chunks(rng):
-            images, labels = self._images[chunk], self._digits.labels[chunk]
+            labels = self._digits.labels[chunk]
             targets = self._targets(labels)
             step = (epoch - 1) * self._steps_an_epoch + rows_done // self._recipe.batch_size
             with np.errstate(over="ignore", invalid="ignore"):
-                outputs = self._train_chunk(images, targets, step, rng)
+                outputs = self._train_chunk(chunk, targets, step, rng)
                 loss_sum += float(LOSSES[self._recipe.loss].value(outputs, targets).sum())
             self._check_finite(epoch, np.asarray(loss_sum))
             right += int((outputs.argmax(axis=1) == labels).sum())
@@ -221,12 +224,13 @@ class Training:
             yield from (slice(first, first + size) for first in range(0, len(self._digits), size))
 
     def _train_chunk(
-        self, images: NDArray[np.uint8], targets: Floats, step: int, rng: np.random.Generator
+        self, chunk: NDArray[np.intp] | slice, targets: Floats, step: int, rng: np.random.Generator
     ) -> Floats:
-        """Train on rows (n, 784), from a step on; return the outputs of each before its own update."""
-        recipe = self._recipe
+        """Train on a chunk of rows, from a step on; return the outputs of each before its own update."""
+        recipe, images = self._recipe, self._images[chunk]
         if isinstance(self._descent, OnlineDescent):
-            return self._descent.train(self._batch_inputs(images, rng), targets, self._learning_rate(step))
+            inputs, rate = self._batch_inputs(images, rng), self._learning_rate(step)
+            return self._descent.train(inputs, targets, rate, self._grams_of(chunk))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
@@ -236,6 +240,12 @@ class Training:
             if recipe.averaging and step % _STEPS_BETWEEN_AVERAGES == 1:
                 self._average_in(step // _STEPS_BETWEEN_AVERAGES + 1)
         return outputs
+
+    def _grams_of(self, chunk: NDArray[np.intp] | slice) -> list[Floats] | None:
+        """Where to keep a chunk's Gram matrices, if its inputs will be the same in each epoch."""
+        if not isinstance(chunk, slice) or chunk.start >= _ROWS_KEPT:
+            return None
+        return self._grams.setdefault(chunk.start, [])
 
     def _batch_inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
         if self._recipe.distorted:

@@ -176,6 +176,21 @@ def test_chunk_by_chunk_with_a_rate_for_each() -> None:
     assert_same(network, expected, start, 1e-9)
 
 
+def test_gram_matrices_are_those_of_the_blocks_and_serve_again_at_any_rate() -> None:
+    rng = np.random.default_rng(0)
+    start = Network([6, 5, 2], biases=True, rng=rng, dtype=np.float64)
+    inputs, targets = rng.normal(size=(20, 6)), rng.random((20, 2))
+    network, expected = start.copy(), start
+    online = OnlineDescent(network, block_size=8)
+    grams: list[Array] = []
+    for rate in [0.3, 0.3, 0.05]:
+        expected, outputs = train_row_by_row(expected, inputs, targets, rate, "raw-error")
+        np.testing.assert_allclose(online.train(inputs, targets, rate, grams), outputs, rtol=1e-9)
+    assert_same(network, expected, start, 1e-9)
+    for gram, x in zip(grams, [inputs[:8], inputs[8:16], inputs[16:]], strict=True):
+        np.testing.assert_allclose(gram, x @ x.T, rtol=1e-12)
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.integers(1, 6), min_size=2, max_size=4),

@@ -24,6 +24,7 @@ from mnist_mlp.training import (
 # All that a recipe can ask for, each in a run of its own.
 RECIPES_OF_ALL_KINDS = {
     "tutorial": Recipe(),
+    "online, shuffled": Recipe(learning_rate=0.1, shuffled=True),
     "plain batches": Recipe(batch_size=32, shuffled=True),
     "momentum": Recipe(batch_size=32, momentum=0.9, biases=True, loss="cross-entropy", schedule="linear"),
     "adam": Recipe(batch_size=32, learning_rate=0.01, optimiser="adam", weight_decay=0.01, warmup=1.5),
