@@ -21,6 +21,7 @@ from itertools import accumulate, pairwise
 import numpy as np
 
 from mnist_mlp.activations import core_of
+from mnist_mlp.first_layer import FirstLayer, FirstLayerBeside
 from mnist_mlp.losses import Loss
 from mnist_mlp.network import Network, NetworkError
 from mnist_mlp.products import Call, Floats, addition, multiplication, multiply_into, outer_addition
@@ -70,6 +71,7 @@ class OnlineDescent:
         loss: see `mnist_mlp.losses`.
         train_biases: whether the biases, where there are any, learn too.
         block_size: rows whose first-layer updates are gathered; it changes the speed, not the result.
+        beside: whether a process beside makes the first layer's products; see `FirstLayerBeside`.
 
     Raises:
         NetworkError: if the loss does not fit the output activation.
@@ -82,8 +84,11 @@ class OnlineDescent:
         *,
         train_biases: bool = True,
         block_size: int = BLOCK_SIZE,
+        beside: bool = False,
     ) -> None:
         self._network = network
+        W = network.weights[0]
+        self._first_layer = FirstLayerBeside(W, block_size) if beside else FirstLayer(W)
         self._loss = network.checked_loss(loss)
         self._train_biases = network.biases is not None and train_biases
         self._block_size = block_size
@@ -91,7 +96,7 @@ class OnlineDescent:
         self._blocks: dict[int, _Block] = {}
 
     def train(
-        self, inputs: Floats, targets: Floats, learning_rate: float, grams: list[Floats] | None = None
+        self, inputs: Floats, targets: Floats, learning_rate: float, inner: list[Floats] | None = None
     ) -> Floats:
         """Train on each row once, in order, with one update a row.
 
@@ -99,8 +104,8 @@ class OnlineDescent:
             inputs: (n, n_in).
             targets: (n, n_out).
             learning_rate: of every update.
-            grams: the Gram matrices of the blocks, which saves a third of the matrix products where the same
-                inputs come again: at first an empty list, to be filled, later this list.
+            inner: what is computed from the inputs alone, which saves a third of the matrix products where
+                the same inputs come again: at first an empty list, to be filled, later this list.
 
         Returns:
             The outputs, (n, n_out), that each row got just before its own update.
@@ -117,12 +122,13 @@ class OnlineDescent:
             self._learning_rate = learning_rate
             self._blocks = {}
         outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
-        grams = [] if grams is None else grams
-        for number, first in enumerate(range(0, len(x), self._block_size)):
-            rows = slice(first, first + self._block_size)
-            if number == len(grams):
-                grams.append(_gram_matrix(x[rows]))
-            self._block_of(len(x[rows])).train(x[rows], t[rows], outputs[rows], grams[number])
+        blocks = [slice(first, first + self._block_size) for first in range(0, len(x), self._block_size)]
+        with self._first_layer.training([x[rows] for rows in blocks], [] if inner is None else inner):
+            for number, rows in enumerate(blocks):
+                sums, gram = self._first_layer.products(number)
+                block = self._block_of(len(sums))
+                block.train(sums, gram, t[rows], outputs[rows])
+                self._first_layer.update(number, block.first_deltas, block.first_step)
         return outputs
 
     def _block_of(self, rows: int) -> "_Block":
@@ -133,12 +139,6 @@ class OnlineDescent:
                 self._network, rows, self._learning_rate, self._loss, train_biases=self._train_biases
             )
         return self._blocks[rows]
-
-
-def _gram_matrix(x: Floats) -> Floats:
-    gram = np.empty((len(x), len(x)), x.dtype)
-    multiply_into(gram, x, x.T)
-    return gram
 
 
 class _Block:
@@ -166,10 +166,11 @@ class _Block:
         )
         self._shifts = np.repeat([core.shift for core in self._cores], sizes).astype(network.dtype)
         self._scratch = np.empty(sum(sizes), network.dtype)
-        self._weighted_sums = np.empty((rows, sizes[0]), network.dtype)  # of the first layer
         self._gram = np.empty((rows, rows), network.dtype)
         # What the deltas kept must be multiplied by.
         self._factors = [1.0] * (len(sizes) - 1) + [self._output_factor(with_slope=loss.slope_in_weights)]
+        self.first_deltas = self._deltas[:, self._layers[0]]
+        self.first_step = learning_rate * self._factors[0]
         self._calls = [call for t in range(rows) for call in self._row_calls(t)]
 
     def _output_factor(self, *, with_slope: bool) -> float:
@@ -177,18 +178,20 @@ class _Block:
         core = self._cores[-1]
         return core.after * core.before * core.after if with_slope else core.after
 
-    def train(self, x: Floats, targets: Floats, outputs: Floats, gram: Floats) -> None:
-        """Train on the rows x, of this Gram matrix; write into outputs what each got before its update."""
-        W, Z, G = self._network.weights[0], self._weighted_sums, self._gram
+    def train(self, sums: Floats, gram: Floats, targets: Floats, outputs: Floats) -> None:
+        """Train on rows, given the first layer's weighted sums before the block, and the rows' Gram matrix.
+
+        Into outputs goes what each row got before its update. The first layer's weights stay as they are.
+        """
         first, last = self._cores[0], self._cores[-1]
-        step = self._learning_rate * self._factors[0]
-        multiply_into(Z, x, W.T, scale=first.before)
-        np.multiply(gram, -first.before * step, out=G)
+        to_sums = -first.before * self.first_step
+        Z = self._units[:, self._layers[0]]
+        np.multiply(sums, first.before, out=Z)
+        np.multiply(gram, to_sums, out=self._gram)
         if self._network.biases is not None:
             Z += first.before * self._network.biases[0]
         if self._train_biases:
-            G -= first.before * step  # a bias is the weight of an input that is always 1
-        self._units[:, self._layers[0]] = Z
+            self._gram += to_sums  # a bias is the weight of an input that is always 1
         self._shifted[:] = self._shifts
         errors = self._deltas[:, self._layers[-1]]
         np.multiply(targets, -1 / last.after, out=errors)
@@ -198,10 +201,8 @@ class _Block:
 
         np.add(self._units[:, self._layers[-1]], last.shift, out=outputs)
         outputs *= last.after
-        D = self._deltas[:, self._layers[0]]
-        multiply_into(W, D.T, x, scale=-step, keep=1.0)
         if self._network.biases is not None and self._train_biases:
-            self._network.biases[0] -= step * D.sum(axis=0)
+            self._network.biases[0] -= self.first_step * self.first_deltas.sum(axis=0)
 
     def _row_calls(self, t: int) -> Iterator[Call]:
         """The calls for row t: weighted sums, forwards, back, and the updates of the later layers."""

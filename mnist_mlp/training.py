@@ -19,6 +19,7 @@ from mnist_mlp.network import Network, NetworkError
 from mnist_mlp.online import BLOCK_SIZE, OnlineDescent
 from mnist_mlp.products import Floats
 from mnist_mlp.recipes import Recipe
+from mnist_mlp.worker import worker_pays
 
 # Rows are read, trained on and reported in chunks of about this many, to keep memory flat.
 _CHUNK = 2048
@@ -127,10 +128,10 @@ class Training:
         self._average = self._network.copy() if recipe.averaging else self._network
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
         self._inputs = np.empty((_CHUNK if recipe.online else recipe.batch_size, 784), network.dtype)
-        self._grams: dict[int, list[Floats]] = {}  # by the chunk's first row
+        self._inner: dict[int, list[Floats]] = {}  # by the chunk's first row
         self._descent: Descent | OnlineDescent
         if recipe.online:
-            self._descent = OnlineDescent(self._network, recipe.loss)
+            self._descent = OnlineDescent(self._network, recipe.loss, beside=worker_pays())
         else:
             self._descent = Descent(
                 self._network,
@@ -230,7 +231,7 @@ class Training:
         recipe, images = self._recipe, self._images[chunk]
         if isinstance(self._descent, OnlineDescent):
             inputs, rate = self._batch_inputs(images, rng), self._learning_rate(step)
-            return self._descent.train(inputs, targets, rate, self._grams_of(chunk))
+            return self._descent.train(inputs, targets, rate, self._inner_of(chunk))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
@@ -241,11 +242,11 @@ class Training:
                 self._average_in(step // _STEPS_BETWEEN_AVERAGES + 1)
         return outputs
 
-    def _grams_of(self, chunk: NDArray[np.intp] | slice) -> list[Floats] | None:
+    def _inner_of(self, chunk: NDArray[np.intp] | slice) -> list[Floats] | None:
         """Where to keep a chunk's Gram matrices, if its inputs will be the same in each epoch."""
         if not isinstance(chunk, slice) or chunk.start >= _ROWS_KEPT:
             return None
-        return self._grams.setdefault(chunk.start, [])
+        return self._inner.setdefault(chunk.start, [])
 
     def _batch_inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
         if self._recipe.distorted:

@@ -40,6 +40,7 @@ class Bench:
     recipe: str
     epochs: int
     repeats: int = 1
+    threads: int = 1
     seconds: float = 0.0
     start_up: float = 0.0
 
@@ -60,21 +61,22 @@ class Bench:
         """Start the command as a process of its own."""
         return subprocess.Popen(
             [sys.executable, "-m", "mnist_mlp", *arguments],
-            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"},
+            env={**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": str(self.threads)},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
             text=True,
         )
 
 
-def prepare(folder: Path, recipe: str, rows: int, epochs: int, repeats: int) -> Bench:
+def prepare(folder: Path, asked: argparse.Namespace) -> Bench:
     """Write small files of digits and a recipe, and time a run that nobody interrupts."""
-    write_csv(load_mnist(ROOT / "data", "train")[:rows], folder / "train.csv")
+    write_csv(load_mnist(ROOT / "data", "train")[: asked.rows], folder / "train.csv")
     write_csv(load_mnist(ROOT / "data", "test")[:500], folder / "test.csv")
+    recipe = asked.recipe
     if recipe == "averaged":
         recipe = str(folder / "averaged.toml")
-        Path(recipe).write_text(AVERAGED.format(epochs=epochs))
-    bench = Bench(folder, recipe, epochs, repeats)
+        Path(recipe).write_text(AVERAGED.format(epochs=asked.epochs))
+    bench = Bench(folder, recipe, asked.epochs, asked.repeats, asked.threads)
     finish(bench, bench.command(folder / "warm-up"))  # fills the caches of digits, fonts and byte code
     start = time.perf_counter()
     process = bench.start(bench.command(folder / "whole"))
@@ -191,6 +193,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", type=int, default=10_000, help="training digits")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=1)
+    parser.add_argument(
+        "--threads", type=int, default=1, help="of BLAS; with 2, online training has a second process"
+    )
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     return parser.parse_args()
 
@@ -198,7 +203,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     asked = parse()
     with tempfile.TemporaryDirectory() as folder:
-        bench = prepare(Path(folder), asked.recipe, asked.rows, asked.epochs, asked.repeats)
+        bench = prepare(Path(folder), asked)
         ratio = bench.seconds / bench.start_up
         print(
             f"a run takes {bench.seconds:.2f} s, {ratio:.1f} times its start-up of {bench.start_up:.2f} s",

@@ -1,5 +1,6 @@
 """Online training against a plain loop over the rows, written out below in float64."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -17,6 +18,11 @@ from mnist_mlp.online import BLOCK_SIZE, OnlineDescent
 Array = NDArray[Any]
 
 DATA = Path(__file__).parents[1] / "data"
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="a second process is for Linux alone")
+with_and_without_second_process = pytest.mark.parametrize(
+    "beside", [False, pytest.param(True, marks=linux)], ids=["alone", "beside"]
+)
 
 Function: TypeAlias = Callable[[Array], Array]
 
@@ -103,12 +109,13 @@ def test_the_documents_loop_on_500_digits(
     np.testing.assert_allclose(before, outputs, atol=1e-3)
 
 
+@with_and_without_second_process
 def test_in_float64_the_difference_is_rounding_alone(
-    digits: tuple[Array, Array], documents: tuple[Network, Network, Array]
+    digits: tuple[Array, Array], documents: tuple[Network, Network, Array], beside: bool
 ) -> None:
     start, expected, outputs = documents
     network = Network.from_arrays([W.astype(np.float64) for W in start.weights])
-    before = train_online(network, *digits, 0.3, "raw-error")
+    before = OnlineDescent(network, "raw-error", beside=beside).train(*digits, 0.3)
     assert_same(network, expected, start, 1e-11)
     np.testing.assert_allclose(before, outputs, atol=1e-11)
 
@@ -136,11 +143,12 @@ CASES = [
 ]
 
 
+@with_and_without_second_process
 @pytest.mark.parametrize("block_size", [1, 7, 48])
 @pytest.mark.parametrize("biases", ["none", "fixed", "trained"])
 @pytest.mark.parametrize(("loss", "activations"), CASES)
 def test_other_losses_layers_and_biases(
-    loss: str, activations: list[str], biases: str, block_size: int
+    loss: str, activations: list[str], biases: str, block_size: int, beside: bool
 ) -> None:
     rng = np.random.default_rng(0)
     sizes = [6, *[5, 4, 3][: len(activations) - 1], 2]
@@ -154,9 +162,10 @@ def test_other_losses_layers_and_biases(
     expected, outputs = train_row_by_row(start, inputs, targets, **options)  # type: ignore[arg-type]
 
     network = start.copy()
-    before = train_online(
-        network, inputs, targets, 0.05, loss, train_biases=biases == "trained", block_size=block_size
+    online = OnlineDescent(
+        network, loss, train_biases=biases == "trained", block_size=block_size, beside=beside
     )
+    before = online.train(inputs, targets, 0.05)
     assert_same(network, expected, start, 1e-11)
     np.testing.assert_allclose(before, outputs, rtol=1e-11, atol=1e-11)
     if biases == "fixed":
@@ -164,11 +173,12 @@ def test_other_losses_layers_and_biases(
             np.testing.assert_array_equal(b, fixed)
 
 
-def test_chunk_by_chunk_with_a_rate_for_each() -> None:
+@with_and_without_second_process
+def test_chunk_by_chunk_with_a_rate_for_each(beside: bool) -> None:
     rng = np.random.default_rng(0)
     start = Network([6, 5, 2], biases=True, rng=rng, dtype=np.float64)
     network, expected = start.copy(), start
-    online = OnlineDescent(network, block_size=8)
+    online = OnlineDescent(network, block_size=8, beside=beside)
     for rows, rate in [(20, 0.3), (20, 0.3), (7, 0.3), (20, 0.05), (3, 0.05), (20, 0.3)]:
         inputs, targets = rng.normal(size=(rows, 6)), rng.random((rows, 2))
         expected, outputs = train_row_by_row(expected, inputs, targets, rate, "raw-error")
@@ -176,36 +186,41 @@ def test_chunk_by_chunk_with_a_rate_for_each() -> None:
     assert_same(network, expected, start, 1e-9)
 
 
-def test_gram_matrices_are_those_of_the_blocks_and_serve_again_at_any_rate() -> None:
+@with_and_without_second_process
+def test_what_was_computed_from_the_inputs_serves_again_at_any_rate(beside: bool) -> None:
     rng = np.random.default_rng(0)
     start = Network([6, 5, 2], biases=True, rng=rng, dtype=np.float64)
     inputs, targets = rng.normal(size=(20, 6)), rng.random((20, 2))
     network, expected = start.copy(), start
-    online = OnlineDescent(network, block_size=8)
-    grams: list[Array] = []
+    online = OnlineDescent(network, block_size=8, beside=beside)
+    inner: list[Array] = []
     for rate in [0.3, 0.3, 0.05]:
         expected, outputs = train_row_by_row(expected, inputs, targets, rate, "raw-error")
-        np.testing.assert_allclose(online.train(inputs, targets, rate, grams), outputs, rtol=1e-9)
+        np.testing.assert_allclose(online.train(inputs, targets, rate, inner), outputs, rtol=1e-9)
+        assert len(inner) == 3  # blocks
     assert_same(network, expected, start, 1e-9)
-    for gram, x in zip(grams, [inputs[:8], inputs[8:16], inputs[16:]], strict=True):
-        np.testing.assert_allclose(gram, x @ x.T, rtol=1e-12)
+    for products, x in zip(inner, [inputs[:8], inputs[8:16], inputs[16:]], strict=True):
+        np.testing.assert_allclose(products[-len(x) :], x @ x.T, rtol=1e-12)
 
 
 @settings(max_examples=60, deadline=None)
 @given(
-    st.lists(st.integers(1, 6), min_size=2, max_size=4),
-    st.integers(0, 40),
-    st.integers(1, 50),
-    st.booleans(),
-    st.integers(0, 2**32 - 1),
+    sizes=st.lists(st.integers(1, 6), min_size=2, max_size=4),
+    rows=st.integers(0, 40),
+    block_size=st.integers(1, 50),
+    biases=st.booleans(),
+    beside=st.booleans() if sys.platform == "linux" else st.just(False),
+    seed=st.integers(0, 2**32 - 1),
 )
-def test_any_shape_and_block(sizes: list[int], rows: int, block_size: int, biases: bool, seed: int) -> None:
+def test_any_shape_and_block(
+    *, sizes: list[int], rows: int, block_size: int, biases: bool, beside: bool, seed: int
+) -> None:
     rng = np.random.default_rng(seed)
     start = Network(sizes, biases=biases, rng=rng, dtype=np.float64)
     inputs, targets = rng.normal(size=(rows, sizes[0])), rng.random((rows, sizes[-1]))
     expected, outputs = train_row_by_row(start, inputs, targets, 0.3, "raw-error")
     network = start.copy()
-    before = train_online(network, inputs, targets, block_size=block_size)
+    before = OnlineDescent(network, block_size=block_size, beside=beside).train(inputs, targets, 0.3)
     assert_same(network, expected, start, 1e-9)
     np.testing.assert_allclose(before, outputs.reshape(before.shape), rtol=1e-9, atol=1e-13)
 

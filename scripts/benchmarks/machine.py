@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import scipy
+from threadpoolctl import threadpool_info
 
 from benchmarks.rivals import installed
 
@@ -50,11 +51,7 @@ def blas_of(module: object) -> str:
 
 
 def kernels() -> list[str]:
-    """For which processor BLAS computes, and on how many threads, where threadpoolctl is there to tell."""
-    if not installed("threadpoolctl"):
-        return []
-    from threadpoolctl import threadpool_info  # noqa: PLC0415, only where installed
-
+    """For which processor BLAS computes, and on how many threads."""
     found = {
         f"{pool['architecture']} kernels, {pool['num_threads']} threads"
         for pool in threadpool_info()
