@@ -14,7 +14,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from mnist_mlp.products import Floats, multiply_into
-from mnist_mlp.worker import BLAS, SharedBlocks, Worker
+from mnist_mlp.shared_blocks import CARRY_OUT_FORM, SharedBlocks
+from mnist_mlp.worker import Worker
 
 
 class FirstLayer:
@@ -75,38 +76,41 @@ class FirstLayerBeside(FirstLayer):
     def __init__(self, weights: Floats, block_size: int) -> None:
         super().__init__(weights)
         self._shared = SharedBlocks(weights, block_size)
-        self._worker = Worker(self._shared)
+        self._worker = Worker(self._shared.carry_out, CARRY_OUT_FORM)
         self._step = 0.0
 
     @contextmanager
     def training(self, blocks: Sequence[Floats], inner: list[Floats]) -> Iterator[None]:
         """See `FirstLayer.training`."""
-        with super().training(blocks, inner), BLAS.limit(limits=1):
+        with super().training(blocks, inner):
             self._worker.start()
             self._shared.weights[...] = self._weights
             try:
-                self._compute(0)
-                self._compute(1)
+                ahead = range(min(2, len(blocks)))
+                for number in ahead:
+                    self._worker.ask(0, 0, 0.0, *self._to_compute(number))
                 yield
-                self._worker.finish()
+                for _ in ahead:  # the last updates
+                    self._worker.wait()
             except BaseException:
                 self._worker.end()  # what it has still to do must not come before what it is asked for next
                 raise
             self._weights[...] = self._shared.weights
 
-    def _compute(self, number: int) -> None:
-        if number < len(self._blocks):
-            rows = len(self._blocks[number])
-            self._shared.inputs(number, rows)[...] = self._blocks[number]
-            self._worker.compute(number, rows, cross=number >= len(self._inner))
+    def _to_compute(self, number: int) -> tuple[int, int, bool]:
+        """Share a block's inputs, if there is such a block; the part of a request that concerns it."""
+        if number >= len(self._blocks):
+            return 0, 0, False
+        rows = len(self._blocks[number])
+        self._shared.inputs(number, rows)[...] = self._blocks[number]
+        return number, rows, number >= len(self._inner)
 
     def products(self, number: int) -> tuple[Floats, Floats]:
         """See `FirstLayer.products`."""
-        x, rows = self._blocks[number], len(self._blocks[number])
-        gram = _product(x, x.T) if number == len(self._inner) else None
+        rows = len(self._blocks[number])
         self._worker.wait()
-        if gram is not None:
-            self._inner.append(np.concatenate([self._shared.cross(number, rows), gram]))
+        if number == len(self._inner):
+            self._inner.append(self._shared.inner(number, rows).copy())
         sums, inner = self._shared.sums(number, rows), self._inner[number]
         if number:
             before = len(inner) - rows
@@ -117,6 +121,5 @@ class FirstLayerBeside(FirstLayer):
     def update(self, number: int, deltas: Floats, step: float) -> None:
         """See `FirstLayer.update`."""
         self._shared.deltas(number, len(deltas))[...] = deltas
-        self._worker.update(number, len(deltas), step)
+        self._worker.ask(number, len(deltas), step, *self._to_compute(number + 2))
         self._step = step
-        self._compute(number + 2)

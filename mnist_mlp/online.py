@@ -87,11 +87,11 @@ class OnlineDescent:
         beside: bool = False,
     ) -> None:
         self._network = network
-        W = network.weights[0]
-        self._first_layer = FirstLayerBeside(W, block_size) if beside else FirstLayer(W)
         self._loss = network.checked_loss(loss)
         self._train_biases = network.biases is not None and train_biases
         self._block_size = block_size
+        W = network.weights[0]
+        self._first_layer = FirstLayerBeside(W, block_size) if beside else FirstLayer(W)
         self._learning_rate = 0.0
         self._blocks: dict[int, _Block] = {}
 
@@ -112,6 +112,7 @@ class OnlineDescent:
 
         Raises:
             NetworkError: if the shapes do not fit.
+            WorkerError: if there shall be a process beside, but it cannot be started or dies.
         """
         network = self._network
         x = np.ascontiguousarray(network.as_rows(inputs, network.sizes[0], "inputs"))
