@@ -45,7 +45,7 @@ def test_every_part_runs_on_a_few_digits(tmp_path: Path) -> None:
     assert plot.read_bytes().startswith(b"\x89PNG")
     for what in (
         "GFLOP/s",
-        "online training, a row",
+        "online training by `tutorial`, a row",
         "whole `tutorial`, 1 epoch",
         "train --recipe fast",
         "reading the training CSV",
