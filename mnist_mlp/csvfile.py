@@ -2,7 +2,9 @@
 
 import codecs
 import re
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -12,6 +14,7 @@ COLUMNS = 785
 
 # The bytes parsed at once, also the longest line: what comes of them still fits into a processor's cache.
 _BLOCK = 2**18
+_PARSERS = 2  # threads
 
 _LETTER = re.compile(rb"[A-Za-z]")
 _FORM = "a line holds a label and 784 pixels, with commas between"
@@ -65,17 +68,28 @@ def parse(file: Source, digest: Digest) -> Iterator[NDArray[np.uint8]]:
     """
     np.empty(32 * _BLOCK, np.uint8)  # once this is freed, glibc keeps the memory of each block for the next
     first_line = 1
-    for block in _blocks(file, digest):
+    for block, plain_rows in _parsed_ahead(_without_header(_blocks(file, digest))):
         if not block.endswith(b"\n"):
             raise ValueError(f"line {first_line} is longer than {_BLOCK} bytes: {_FORM}")
-        lines = _without_header(block) if first_line == 1 else block
-        rows = _parse_plain(lines)
-        if rows is None:
-            yield _parse_lines(lines, first_line)
-            first_line += lines.count(b"\n")
+        if plain_rows is None:
+            yield _parse_lines(block, first_line)
+            first_line += block.count(b"\n")
         else:
-            yield rows
-            first_line += len(rows)
+            yield plain_rows
+            first_line += len(plain_rows)
+
+
+def _parsed_ahead(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, NDArray[np.uint8] | None]]:
+    """Each block and what `_parse_plain` makes of it, in threads, while the next are read."""
+    with ThreadPoolExecutor(_PARSERS) as parsers:
+        waiting: deque[tuple[bytes, Future[NDArray[np.uint8] | None]]] = deque()
+        for block in blocks:
+            waiting.append((block, parsers.submit(_parse_plain, block)))
+            if len(waiting) > _PARSERS:
+                first, rows = waiting.popleft()
+                yield first, rows.result()
+        for first, rows in waiting:
+            yield first, rows.result()
 
 
 def _blocks(file: Source, digest: Digest) -> Iterator[bytes]:
@@ -100,13 +114,19 @@ def _blocks(file: Source, digest: Digest) -> Iterator[bytes]:
         yield bytes(view[:kept]) + b"\n"
 
 
-def _without_header(block: bytes) -> bytes:
-    """The first block without byte order mark and header, for which an empty line stays to be counted."""
+def _without_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks without byte order mark and header, for which an empty line stays to be counted."""
+    for block in blocks:
+        yield _first_without_header(block)
+        yield from blocks
+
+
+def _first_without_header(block: bytes) -> bytes:
     block = block.removeprefix(codecs.BOM_UTF8)
-    first_line, rest = block.split(b"\n", 1)
+    first_line, line_end, rest = block.partition(b"\n")
     names = first_line.split(b",")
     is_header = len(names) == COLUMNS and all(_LETTER.search(name) for name in names)
-    return b"\n" + rest if is_header else block
+    return line_end + rest if is_header else block
 
 
 def _parse_plain(block: bytes) -> NDArray[np.uint8] | None:
