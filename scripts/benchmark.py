@@ -88,7 +88,8 @@ def remarks(setup: Setup) -> list[str]:
         f"{len(setup.train):,} training and {len(setup.test):,} test digits. The programs took turns;"
         f" {rounds} ({whole}), ratios round by round, the least and the greatest in brackets. Mini-batches:"
         " all train the same network on cross-entropy by plain gradient descent, an epoch a measurement, ours"
-        " on bytes that it scales batch by batch, the others on float32 inputs in memory.",
+        " on bytes that it scales batch by batch, the others on float32 inputs in memory. Whole programs find"
+        " the CSV files and their libraries in memory, not on a disk.",
     ]
 
 
