@@ -675,7 +675,7 @@ def test_a_training_that_has_come_to_its_end_is_not_stopped(csvs: list[object], 
 def test_ctrl_c_while_it_starts_ends_quietly(csvs: list[object]) -> None:
     # What python does with it before any line of ours is run, nobody can help.
     ours = "import signal; signal.signal(signal.SIGINT, signal.SIG_DFL); print(flush=True)"
-    processes = [start("train", *csvs, "--out", f"run-{i}", code=ours) for i in range(4)]
+    processes = [start("train", *csvs, "--epochs", 9999, "--out", f"run-{i}", code=ours) for i in range(4)]
     for process in processes:
         assert process.stdout
         process.stdout.readline()
