@@ -14,7 +14,7 @@ COLUMNS = 785
 
 # The bytes parsed at once, also the longest line: what comes of them still fits into a processor's cache.
 _BLOCK = 2**18
-_PARSERS = 2  # threads
+_AHEAD = 3  # blocks read while one is parsed
 
 _LETTER = re.compile(rb"[A-Za-z]")
 _FORM = "a line holds a label and 784 pixels, with commas between"
@@ -80,12 +80,12 @@ def parse(file: Source, digest: Digest) -> Iterator[NDArray[np.uint8]]:
 
 
 def _parsed_ahead(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, NDArray[np.uint8] | None]]:
-    """Each block and what `_parse_plain` makes of it, in threads, while the next are read."""
-    with ThreadPoolExecutor(_PARSERS) as parsers:
+    """Each block and what `_parse_plain` makes of it, in another thread, while the next are read."""
+    with ThreadPoolExecutor(1) as parser:
         waiting: deque[tuple[bytes, Future[NDArray[np.uint8] | None]]] = deque()
         for block in blocks:
-            waiting.append((block, parsers.submit(_parse_plain, block)))
-            if len(waiting) > _PARSERS:
+            waiting.append((block, parser.submit(_parse_plain, block)))
+            if len(waiting) > _AHEAD:
                 first, rows = waiting.popleft()
                 yield first, rows.result()
         for first, rows in waiting:
