@@ -61,7 +61,7 @@ def _product(a: Floats, b: Floats) -> Floats:
 
 
 class FirstLayerBeside(FirstLayer):
-    """The same with all products of the inputs made by a process beside this one.
+    """The same with nearly all products of the inputs made by a process beside this one.
 
     The weights are those after the last update only when `training` is over.
 
@@ -107,9 +107,12 @@ class FirstLayerBeside(FirstLayer):
 
     def products(self, number: int) -> tuple[Floats, Floats]:
         """See `FirstLayer.products`."""
-        rows = len(self._blocks[number])
+        x, rows = self._blocks[number], len(self._blocks[number])
+        is_new = number == len(self._inner)
+        if is_new:  # the other process has enough to do then
+            multiply_into(self._shared.inner(number, rows)[-rows:], x, x.T)
         self._worker.wait()
-        if number == len(self._inner):
+        if is_new:
             self._inner.append(self._shared.inner(number, rows).copy())
         sums, inner = self._shared.sums(number, rows), self._inner[number]
         if number:

@@ -49,7 +49,7 @@ class SharedBlocks:
         return self._inner[number % _SLOTS, : (before + rows) * rows].reshape(-1, rows)
 
     def carry_out(  # noqa: PLR0917, what a request is made of
-        self, learn: int, learn_rows: int, step: float, compute: int, compute_rows: int, inner: bool
+        self, learn: int, learn_rows: int, step: float, compute: int, compute_rows: int, cross: bool
     ) -> None:
         """Bring the weights up to date with one block, then compute what another needs.
 
@@ -59,7 +59,7 @@ class SharedBlocks:
             step: what its deltas are multiplied by.
             compute: the block whose weighted sums are computed.
             compute_rows: its rows; 0 if there is nothing to compute.
-            inner: whether its inner products are computed too.
+            cross: whether its inner products with the block before are computed too.
         """
         if learn_rows:
             deltas, inputs = self.deltas(learn, learn_rows), self.inputs(learn, learn_rows)
@@ -67,12 +67,9 @@ class SharedBlocks:
         if compute_rows:
             inputs = self.inputs(compute, compute_rows)
             multiply_into(self.sums(compute, compute_rows), inputs, self.weights.T)
-            if inner:
-                products = self.inner(compute, compute_rows)
-                multiply_into(products[-compute_rows:], inputs, inputs.T)
-                if compute:
-                    before = self.inputs(compute - 1, self._size)
-                    multiply_into(products[:-compute_rows], before, inputs.T)
+            if cross and compute:
+                before = self.inputs(compute - 1, self._size)
+                multiply_into(self.inner(compute, compute_rows)[:-compute_rows], before, inputs.T)
 
 
 def _shared(shape: tuple[int, ...], dtype: npt.DTypeLike) -> Floats:
