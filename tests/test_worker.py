@@ -74,6 +74,17 @@ def test_it_lives_as_long_as_the_descent_and_holds_nothing_else() -> None:
 
 
 @pytest.mark.usefixtures("one_more")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals_that_go_to_both_are_for_the_other_to_act_on(number: int) -> None:
+    online = descent()
+    online.train(INPUTS, TARGETS, 0.3)
+    (child,) = children()
+    os.kill(child, number)
+    online.train(INPUTS, TARGETS, 0.3)
+    assert children() == [child]
+
+
+@pytest.mark.usefixtures("one_more")
 def test_when_it_dies_that_is_told_and_another_can_take_over() -> None:
     online = descent()
     online.train(INPUTS, TARGETS, 0.3)
