@@ -155,6 +155,13 @@ def test_a_header_must_name_every_column() -> None:
         read(b"label,pixels\n" + PLAIN_LINE)
 
 
+def test_a_header_may_be_long_but_not_endless() -> None:
+    names = [f"pixel{'_' * 300}{i}" for i in range(785)]
+    with pytest.raises(ValueError, match="line 1 is longer than 262144 bytes"):
+        read(",".join(names).encode() + b"_" * 99_999 + b"\n" + PLAIN_LINE)
+    assert len(read(",".join(names).encode() + b"\n" + PLAIN_LINE)) == 1
+
+
 def test_the_digest_is_of_the_whole_file() -> None:
     text = b"\xef\xbb\xbf" + HEADERS["1x1"].encode() + b"\r\n" + format_rows(random_rows(300)) + b"\n\n"
     digest = hashlib.sha256()
