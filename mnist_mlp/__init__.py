@@ -7,13 +7,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_mlp.digits import Digits, encode_targets, load_mnist, scale_pixels
+    from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
+    from mnist_mlp.digits.mnist import load_mnist
     from mnist_mlp.errors import MnistMlpError
-    from mnist_mlp.network import Network
-    from mnist_mlp.online import train_online
-    from mnist_mlp.recipes import Recipe
-    from mnist_mlp.scorecard import Scorecard
-    from mnist_mlp.training import train
+    from mnist_mlp.nn.network import Network
+    from mnist_mlp.nn.online import train_online
+    from mnist_mlp.report.scorecard import Scorecard
+    from mnist_mlp.training.recipe import Recipe
+    from mnist_mlp.training.trainer import train
 
 __version__ = "0.1.0"
 
@@ -31,16 +32,16 @@ __all__ = [
 ]
 
 _MODULES = {
-    "Digits": "digits",
+    "Digits": "digits.images",
     "MnistMlpError": "errors",
-    "Network": "network",
-    "Recipe": "recipes",
-    "Scorecard": "scorecard",
-    "encode_targets": "digits",
-    "load_mnist": "digits",
-    "scale_pixels": "digits",
-    "train": "training",
-    "train_online": "online",
+    "Network": "nn.network",
+    "Recipe": "training.recipe",
+    "Scorecard": "report.scorecard",
+    "encode_targets": "digits.images",
+    "load_mnist": "digits.mnist",
+    "scale_pixels": "digits.images",
+    "train": "training.trainer",
+    "train_online": "nn.online",
 }
 
 

@@ -4,7 +4,7 @@ import signal
 
 signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C just ends the process until a command takes over
 
-from mnist_mlp.cli import main  # noqa: E402
+from mnist_mlp.cli.app import main  # noqa: E402
 
 if __name__ == "__main__":
     main()

@@ -18,3 +18,11 @@ def harmless(text: str) -> str:
 def quoted(path: str | Path) -> str:
     """A path as it can be typed in a command."""
     return f'"{path}"' if " " in str(path) else str(path)
+
+
+def printable(text: object, limit: int = 200) -> str:
+    """The text on one short line: as it is where all of it prints, else with escapes; the middle left out."""
+    line = str(text)
+    if not line.isprintable():
+        line = repr(line)
+    return line if len(line) <= limit else f"{line[: limit // 2]}...{line[-limit // 2 :]}"

@@ -45,15 +45,15 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mnist_mlp import Digits, Network, Recipe, Scorecard, load_mnist, scale_pixels  # noqa: E402
-from mnist_mlp.csvfile import COLUMNS, format_rows  # noqa: E402
-from mnist_mlp.digits import read_csv, read_idx  # noqa: E402
+from mnist_mlp.digits.csvfile import COLUMNS, format_rows  # noqa: E402
+from mnist_mlp.digits.mnist import read_csv, read_idx  # noqa: E402
 from mnist_mlp.errors import MnistMlpError, harmless  # noqa: E402
-from mnist_mlp.folders import PLAN, Plan, load_model  # noqa: E402
-from mnist_mlp.recipes import load_recipe  # noqa: E402
-from mnist_mlp.runs import _read_card, _restore  # noqa: E402
-from mnist_mlp.scorecard import RepeatedScorecard  # noqa: E402
-from mnist_mlp.storage import save_arrays  # noqa: E402
-from mnist_mlp.training import Training  # noqa: E402
+from mnist_mlp.files.arrays import save_arrays  # noqa: E402
+from mnist_mlp.report.scorecard import RepeatedScorecard  # noqa: E402
+from mnist_mlp.runs.folder import PLAN, Plan, load_model  # noqa: E402
+from mnist_mlp.runs.run import _read_card, _restore  # noqa: E402
+from mnist_mlp.training.recipe import load_recipe  # noqa: E402
+from mnist_mlp.training.trainer import Training  # noqa: E402
 
 SECONDS_ALLOWED = 5.0  # of processor time, for files of a few megabytes at most
 LONGEST_LINE = 2**18  # of a CSV file

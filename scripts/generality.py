@@ -16,8 +16,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mnist_mlp import Network, encode_targets, load_mnist, scale_pixels  # noqa: E402
-from mnist_mlp.descent import Descent  # noqa: E402
-from mnist_mlp.products import Floats  # noqa: E402
+from mnist_mlp.nn.blas import Floats  # noqa: E402
+from mnist_mlp.nn.minibatch import Descent  # noqa: E402
 
 ROWS, BATCH, RATE, ROUNDS = 20_000, 64, 0.1, 7
 

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mnist_mlp import Network, Recipe, load_mnist, train  # noqa: E402
-from mnist_mlp.recipes import RECIPES  # noqa: E402
+from mnist_mlp.training.recipe import RECIPES  # noqa: E402
 
 HELD_OUT = 10_000
 

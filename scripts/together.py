@@ -21,8 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mnist_mlp.digits import read_csv  # noqa: E402
-from mnist_mlp.download import PUBLISHED  # noqa: E402
+from mnist_mlp.digits.download import PUBLISHED  # noqa: E402
+from mnist_mlp.digits.mnist import read_csv  # noqa: E402
 
 RECIPE = 'base = "fast"\nepochs = 1\nhidden = 4\nbatch_size = 500\nvalidation = 50000\n'
 

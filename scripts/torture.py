@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from mnist_mlp import load_mnist  # noqa: E402
-from mnist_mlp.digits import write_csv  # noqa: E402
+from mnist_mlp.digits.mnist import write_csv  # noqa: E402
 
 # Distortions, Adam, softmax and averaged weights: everything that a checkpoint can hold.
 AVERAGED = 'base = "best"\nepochs = {epochs}\naveraging = 2.0\n'

@@ -6,8 +6,9 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import pytest
 
-from mnist_mlp.digits import Digits, find_idx, read_idx, write_csv
-from mnist_mlp.runs import Data
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import find_idx, read_idx, write_csv
+from mnist_mlp.runs.run import Data
 
 ARCHIVES = Path(__file__).parents[1] / "data"
 

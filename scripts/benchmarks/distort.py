@@ -12,9 +12,9 @@ import numpy as np
 
 from benchmarks.setup import new_network
 from benchmarks.timing import in_turn, microseconds
-from mnist_mlp.digits import read_csv
-from mnist_mlp.recipes import Recipe, load_recipe
-from mnist_mlp.training import Training, distortion_of
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.training.recipe import Recipe, load_recipe
+from mnist_mlp.training.trainer import Training, distortion_of
 
 
 def main(csv: str, recipe_file: str, rounds: str) -> None:

@@ -10,9 +10,10 @@ from pathlib import Path
 
 from benchmarks.setup import new_network
 from benchmarks.timing import seconds
-from mnist_mlp.digits import Digits, read_csv
-from mnist_mlp.recipes import load_recipe
-from mnist_mlp.training import Training
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.training.recipe import load_recipe
+from mnist_mlp.training.trainer import Training
 
 
 class Watch:

@@ -10,9 +10,9 @@ import numpy as np
 from benchmarks.results import Figure, Result, number, spread
 from benchmarks.setup import Setup
 from benchmarks.timing import run
-from mnist_mlp.csvfile import format_rows
-from mnist_mlp.recipes import RECIPES
-from mnist_mlp.training import distortion_of
+from mnist_mlp.digits.csvfile import format_rows
+from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.trainer import distortion_of
 
 _BYTES_A_ROW = 4500  # of CSV text and cache, with room to spare
 _STAGES = (

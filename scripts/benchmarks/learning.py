@@ -23,14 +23,14 @@ from benchmarks.rivals import (
 )
 from benchmarks.setup import OURS, Setup, new_network
 from benchmarks.timing import in_turn, microseconds, seconds
-from mnist_mlp.descent import Descent
-from mnist_mlp.digits import scale_pixels
-from mnist_mlp.network import Network
-from mnist_mlp.online import BLOCK_SIZE, train_online
-from mnist_mlp.products import Floats, multiply_into
-from mnist_mlp.recipes import RECIPES
-from mnist_mlp.storage import save_arrays
-from mnist_mlp.training import Training
+from mnist_mlp.digits.images import scale_pixels
+from mnist_mlp.files.arrays import save_arrays
+from mnist_mlp.nn.blas import Floats, multiply_into
+from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.network import Network
+from mnist_mlp.nn.online import BLOCK_SIZE, train_online
+from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.trainer import Training
 
 
 def online(setup: Setup) -> list[Result]:

@@ -12,8 +12,8 @@ from benchmarks.results import Comparison, Figure, Result, spread
 from benchmarks.rivals import DOCUMENTS, PYTORCH, installed
 from benchmarks.setup import OURS, Setup
 from benchmarks.timing import SCRIPTS, Process, in_turn, run, seconds
-from mnist_mlp.digits import read_csv
-from mnist_mlp.recipes import Recipe
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.training.recipe import Recipe
 
 
 def tutorial(setup: Setup) -> list[Result]:
@@ -112,7 +112,7 @@ def _train(setup: Setup, recipe: Recipe, *, first_run: bool) -> tuple[Process, f
     folder = setup.csvs[0].parent
     if first_run:
         setup.forget_caches()
-    _bring_from_disk(setup, "matplotlib.figure, mnist_mlp.runs")
+    _bring_from_disk(setup, "matplotlib.figure, mnist_mlp.runs.run")
     out = setup.folder / "run"
     options = ("--data-dir", folder, "--offline", "--out", out, "--force", "--quiet")
     process = run("-m", "mnist_mlp", "train", "--recipe", setup.write_recipe(recipe), *options)

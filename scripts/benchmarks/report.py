@@ -12,9 +12,13 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.results import Comparison, Figure, Result, number, spread
 from benchmarks.rivals import DOCUMENTS, PYTORCH, SKLEARN
-from mnist_mlp.pictures import BLUE, FAINT, GREY, INK, VERMILION, save_picture
+from mnist_mlp.report.figures import BLUE, FAINT, GREY, INK, VERMILION, save_picture
 
-_COLOURS = {DOCUMENTS: VERMILION, PYTORCH: BLUE, SKLEARN: "#009e73"}  # the palette of mnist_mlp.pictures
+_COLOURS = {
+    DOCUMENTS: VERMILION,
+    PYTORCH: BLUE,
+    SKLEARN: "#009e73",
+}  # the palette of mnist_mlp.report.figures
 _OTHER = "#999999"
 _TIMES = "\N{MULTIPLICATION SIGN}"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mnist_mlp.network import Network
-from mnist_mlp.products import Floats
+from mnist_mlp.nn.blas import Floats
+from mnist_mlp.nn.network import Network
 
 DOCUMENTS, PYTORCH, SKLEARN = "documents' program", "PyTorch", "scikit-learn"
 

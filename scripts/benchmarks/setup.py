@@ -4,10 +4,11 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from mnist_mlp.digits import Digits, encode_targets, scale_pixels, write_csv
-from mnist_mlp.network import Network
-from mnist_mlp.products import Floats
-from mnist_mlp.recipes import RECIPES, Recipe
+from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
+from mnist_mlp.digits.mnist import write_csv
+from mnist_mlp.nn.blas import Floats
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.recipe import RECIPES, Recipe
 
 OURS = "mnist-mlp"
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp import Network
-from mnist_mlp.descent import Descent
+from mnist_mlp.nn.minibatch import Descent
 
 CSV = Path(__file__).with_name("house_prices.csv")
 DOCUMENT_R2, DOCUMENT_SECONDS = 0.803, 6.9

@@ -8,7 +8,7 @@ It prints no outputs; what is asked is that each ends on its own side of 0.5.
 import numpy as np
 
 from mnist_mlp import Network
-from mnist_mlp.descent import Descent
+from mnist_mlp.nn.minibatch import Descent
 
 INPUTS = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 TARGETS = np.array([[0.0], [1.0], [1.0], [0.0]])

@@ -1,0 +1,1 @@
+"""Handwritten digits: reading, fetching and distorting them."""

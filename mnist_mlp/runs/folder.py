@@ -1,0 +1,268 @@
+"""A run's folder: what is in it, which folders a run may take, and where its model is.
+
+`run.json` comes first and says what was asked. Each epoch rewrites `history.csv` and the checkpoint. The
+results come last and `scorecard.json` at the very end, so a folder that has one holds a finished run. With
+repeats, each seed has such a folder of its own below, and the scorecard of their means stands above them.
+"""
+
+import json
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mnist_mlp.errors import MnistMlpError, quoted
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.recipe import Recipe, RecipeError
+from mnist_mlp.files.arrays import OtherKindError, load_arrays
+from mnist_mlp.files.atomic import StorageError, describe, read_text, remove_leftovers, write_text
+from mnist_mlp.errors import printable
+
+PLAN, CHECKPOINT, MODEL, SCORECARD = (
+    "run.json",
+    "checkpoint.safetensors",
+    "model.safetensors",
+    "scorecard.json",
+)
+_RESULTS = (
+    SCORECARD, "scorecard.md", MODEL, CHECKPOINT, "history.csv", "learning_curve.png", "confusion_matrix.png",
+    "mistakes.png", "recipe.toml",
+)  # fmt: skip
+
+
+class RunError(MnistMlpError):
+    """A run's folder that is in use, is missing something, or does not fit what was asked."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What was asked of a run, as it stands in `run.json`.
+
+    Attributes:
+        recipe: all settings; with repeats, those of the first seed.
+        repeats: trainings with seeds of their own, counting up from the recipe's.
+        train_csv, test_csv: files to read digits from in place of MNIST's, absolute; None for MNIST's.
+        data_dir: the folder of MNIST's files, absolute.
+
+    Raises:
+        RunError: if the last of the seeds is beyond what a recipe allows.
+    """
+
+    recipe: Recipe
+    repeats: int = 1
+    train_csv: str | None = None
+    test_csv: str | None = None
+    data_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        try:
+            self.recipe_of(self.repeats - 1)
+        except RecipeError as error:
+            raise RunError(f"the last of the repeats: {error}") from None
+
+    def recipe_of(self, i: int) -> Recipe:
+        """The recipe of one of the repeats, counted from 0."""
+        return replace(self.recipe, seed=self.recipe.seed + i)
+
+    def to_json(self) -> str:
+        """The plan as JSON text."""
+        return json.dumps(asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def read(cls, folder: Path) -> "Plan":
+        """Read the plan of a run's folder.
+
+        Raises:
+            RunError: if the folder holds none, or a broken one.
+        """
+        path = folder / PLAN
+        if not path.exists():
+            raise RunError(f"{printable(folder)}: holds no run (no {PLAN}); name the folder that train wrote")
+        try:
+            values = json.loads(read_text(path, limit=1 << 16))
+            settings = values.pop("recipe")
+            paths = {name: values.pop(name) for name in ("train_csv", "test_csv", "data_dir")}
+            repeats = values.pop("repeats")
+            known = (
+                type(repeats) is int
+                and repeats >= 1
+                and all(isinstance(p, str | None) for p in paths.values())
+            )
+            if values or not known:
+                raise ValueError("its values make no sense")
+            return cls(Recipe().with_settings(settings), repeats, **paths)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MnistMlpError) as error:
+            raise RunError(
+                f"{printable(path)}: broken: {printable(error, 100)}; start the run again with --force"
+            ) from None
+
+    def check_same(self, asked: Mapping[str, object]) -> None:
+        """Check that what is asked of a run taken up again is what was asked at first.
+
+        Args:
+            asked: settings of the recipe, repeats and paths, by name.
+
+        Raises:
+            RunError: naming the first difference.
+        """
+        own = {**asdict(self), **self.recipe.to_dict()}
+        for name, value in asked.items():
+            if own[name] != value:
+                option = "--recipe" if name == "name" else "--" + name.replace("_", "-")
+                was, now = printable(own[name], 80), printable(value, 80)
+                raise RunError(
+                    f"the run began with {option} {was}, not {now}; leave the option out, or start a new run"
+                )
+
+
+def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
+    """Make a folder of its own for a run that starts now, ``runs/<UTC time>-<recipe>``.
+
+    Raises:
+        StorageError: if it cannot be made.
+    """
+    make_folder(runs)
+    stem, i = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}", 1
+    while True:
+        folder = runs / (f"{stem}-{i}" if i > 1 else stem)
+        try:
+            folder.mkdir()
+            return folder
+        except FileExistsError:
+            i += 1
+        except OSError as error:
+            raise _cannot_make(folder, error) from None
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it where they are missing.
+
+    Raises:
+        StorageError: if that cannot be done.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_make(folder, error) from None
+
+
+def _cannot_make(folder: Path, error: OSError) -> StorageError:
+    return StorageError(f"{printable(folder)}: cannot be made: {describe(error)}")
+
+
+def check_free(folder: Path, *, force: bool) -> None:
+    """Check that a new run may go into a folder.
+
+    Raises:
+        RunError: if it holds a run already, unless forced; or other files, which nothing forces.
+    """
+    shown = printable(folder)
+    if not (folder / PLAN).exists():
+        if _visible(folder):
+            raise RunError(f"{shown}: is not empty, and holds no run; choose another folder")
+    elif not force and is_finished(folder):
+        raise RunError(f"{shown}: holds a finished run; choose another folder, or --force to replace it")
+    elif not force:
+        raise RunError(
+            f"{shown}: holds an unfinished run; go on with --resume {quoted(shown)}, "
+            "or --force to start again"
+        )
+
+
+def check_free_for_scores(folder: Path) -> None:
+    """Check that a scorecard and its pictures may go into a folder, as `write_scorecard` puts them there.
+
+    Raises:
+        RunError: if it holds anything but an older scorecard and its pictures.
+    """
+    if _visible(folder) - {"confusion_matrix.png", "mistakes.png", "scorecard.md", SCORECARD}:
+        what = "a run" if (folder / PLAN).exists() else "other files"
+        raise RunError(f"{printable(folder)}: holds {what}; choose an empty folder, or an earlier evaluate's")
+
+
+def _visible(folder: Path) -> set[str]:
+    """The names in a folder, if it is one; hidden files, as locks and leftovers are, do not count."""
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    return {name for name in names if not name.startswith(".")}
+
+
+def prepare(folder: Path, plan: Plan) -> None:
+    """Make a folder ready for a new run: remove an older run's files, and write down what is asked.
+
+    At every moment the folder is empty or holds a run, so that a process killed here can be started again.
+
+    Raises:
+        StorageError: if the folder cannot be made or written.
+    """
+    make_folder(folder)
+    try:
+        for run in [folder, *(run for run in folder.glob("seed-*") if not run.is_symlink())]:
+            for name in _RESULTS:
+                (run / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StorageError(f"{printable(folder)}: cannot be cleared: {describe(error)}") from None
+    write_text(folder / PLAN, plan.to_json())
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the folder holds a run that came to its end."""
+    return (folder / SCORECARD).exists()
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a process left in the folder of a finished run that was killed right at the end."""
+    remove_leftovers(folder)
+    with suppress(OSError):
+        (folder / CHECKPOINT).unlink()
+
+
+def newest_run(runs: Path = Path("runs")) -> Path | None:
+    """The folder of the run that was finished last, or None; what `evaluate` wrote is no run."""
+    scorecards = [path for path in runs.glob(f"*/{SCORECARD}") if (path.parent / PLAN).exists()]
+    return max(scorecards, key=lambda path: path.stat().st_mtime_ns).parent if scorecards else None
+
+
+def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
+    """Find a model file: the one named, that of the run named, or that of the newest run.
+
+    Of a run with repeats, the first seed's model is taken.
+
+    Raises:
+        RunError: if there is none.
+    """
+    place = place or newest_run(runs)
+    if place is None:
+        raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
+    if not place.is_dir():
+        return place
+    of_seeds = sorted(place.glob(f"seed-*/{MODEL}"), key=lambda path: (len(path.parent.name), path))
+    models = [place / MODEL, *of_seeds]
+    found = next((model for model in models if model.exists()), None)
+    if found is None:
+        raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")
+    return found
+
+
+def load_model(path: Path) -> tuple[Network, dict[str, Any]]:
+    """Load a network for digits, and what its file tells of its recipe: `recipe` and `seed`, where known.
+
+    Raises:
+        MnistMlpError: if the file cannot be read, or its network is not of 784 inputs and 10 outputs.
+    """
+    try:
+        network = Network.load(path)
+    except OtherKindError:
+        remedy = "name a run's folder, or the model.safetensors in it"
+        if path.suffix.lower() == ".csv":
+            remedy = "digits of your own go with --test-csv, or --csv for show-digit"
+        raise RunError(f"{printable(path)}: is not a model; {remedy}") from None
+    if (network.sizes[0], network.sizes[-1]) != (784, 10):
+        shape = "-".join(map(str, network.sizes))
+        raise RunError(f"{printable(path)}: a {shape} network; digits need 784 inputs and 10 outputs")
+    try:
+        recipe = Recipe().with_settings(load_arrays(path)[1].get("recipe", {}))
+    except (RecipeError, TypeError):
+        return network, {}  # a network of another maker: its weights are all that counts
+    return network, {"recipe": recipe.to_dict(), "seed": recipe.seed}

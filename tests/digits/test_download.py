@@ -1,0 +1,502 @@
+import gzip
+import hashlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_mlp.digits.download import PUBLISHED, DownloadError, Published, Source, Split, download_mnist
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import load_mnist, write_csv
+from mnist_mlp.digits.transfer import Limits
+from mnist_mlp.files.atomic import StorageError
+
+ARCHIVES = Path(__file__).parents[2] / "data"
+SHORT = Limits(stall=0.8, window=0.4, rate=5000)
+
+Answer = Callable[[BaseHTTPRequestHandler], None]
+
+
+class Server(ThreadingHTTPServer):
+    """Answers each path as the test says, and remembers what was asked."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.answers: dict[str, Answer] = {}
+        self.asked: list[str] = []
+        self.is_over = threading.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def handle_error(self, *_: object) -> None:
+        """A client that hangs up is what many tests are about."""
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        self.server.answers.get(self.path, fails_with(404))(self)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.is_over.set()
+        server.shutdown()
+        thread.join()
+
+
+# What a server may answer
+
+
+def gives(content: bytes, announced: int | None = None) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(content) if announced is None else announced))
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def fails_with(status: int) -> Answer:
+    return lambda handler: handler.send_error(status)
+
+
+def redirects_to(path: str) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(302)
+        handler.send_header("Location", path)
+        handler.end_headers()
+
+    return answer
+
+
+def gives_without_length(content: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return answer
+
+
+def resets_after(content: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        gives(content, announced=8000)(handler)
+        handler.wfile.flush()
+        time.sleep(0.05)
+        linger = b"\1\0\0\0\0\0\0\0"  # on, for 0 seconds: close with a reset
+        handler.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        handler.connection.close()
+
+    return answer
+
+
+def stalls_after(content: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        gives(content, announced=8000)(handler)
+        wait(handler)
+
+    return answer
+
+
+def wait(handler: BaseHTTPRequestHandler, seconds: float = 10) -> bool:
+    assert isinstance(handler, Handler)
+    return handler.server.is_over.wait(seconds)
+
+
+def trickles(content: bytes) -> Answer:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        gives(b"", announced=8000)(handler)
+        for byte in content:
+            handler.wfile.write(bytes([byte]))
+            if wait(handler, 0.02):
+                break
+
+    return answer
+
+
+def trickles_headers(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"HTTP/1.1 200 OK\r\nX-Long: ")
+    while not wait(handler, 0.02):
+        handler.wfile.write(b"x")
+
+
+def never_ends(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(200)
+    handler.end_headers()
+    while not wait(handler, 0):
+        handler.wfile.write(b"5,0,0\n" * 1000)
+
+
+def is_no_server_of_web_pages(handler: BaseHTTPRequestHandler) -> None:
+    handler.wfile.write(b"SSH-2.0-OpenSSH\r\n")
+
+
+# Small stand-ins for MNIST
+
+
+def stand_in(name: str, content: bytes) -> Published:
+    return Published(name, len(content), hashlib.sha256(content).hexdigest())
+
+
+def make_files(folder: Path, split: str, prefix: str, seed: int) -> tuple[dict[str, bytes], Split]:
+    """What servers hold of one split, by path, and what is published of it."""
+    rng = np.random.default_rng(seed)
+    images, labels = rng.integers(0, 256, (3, 28, 28), np.uint8), rng.integers(0, 10, 3, np.uint8)
+    write_csv(Digits(images, labels), folder / "made.csv")
+    csv = (folder / "made.csv").read_bytes()
+    (folder / "made.csv").unlink()
+    images_idx = b"\0\0\x08\x03\0\0\0\x03\0\0\0\x1c\0\0\0\x1c" + images.tobytes()
+    labels_idx = b"\0\0\x08\x01\0\0\0\x03" + labels.tobytes()
+    files = {
+        f"/csv/mnist_{split}.csv": csv,
+        f"/idx/{prefix}-images-idx3-ubyte.gz": gzip.compress(images_idx),
+        f"/idx/{prefix}-labels-idx1-ubyte.gz": gzip.compress(labels_idx, 1),
+    }
+    published = Split(
+        stand_in(f"mnist_{split}.csv", csv),
+        stand_in(f"{prefix}-images-idx3-ubyte", images_idx),
+        stand_in(f"{prefix}-labels-idx1-ubyte", labels_idx),
+    )
+    return files, published
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> tuple[dict[str, bytes], dict[str, Split]]:
+    train, train_published = make_files(tmp_path, "train", "train", 1)
+    test, test_published = make_files(tmp_path, "test", "t10k", 2)
+    return train | test, {"train": train_published, "test": test_published}
+
+
+class World:
+    """A folder to download into, a good server, and what it holds."""
+
+    def __init__(
+        self, folder: Path, server: Server, files: dict[str, bytes], published: dict[str, Split]
+    ) -> None:
+        self.folder, self.server, self.files, self.published = folder, server, files, published
+        self.csv, self.idx = Source(f"{server.url}/csv", "csv"), Source(f"{server.url}/idx", "idx")
+        self.bad = Source(f"{server.url}/bad", "csv")
+        server.answers = {path: gives(content) for path, content in files.items()}
+
+    def download(self, *sources: Source, mirrors: tuple[str, ...] = ()) -> list[Path]:
+        return download_mnist(self.folder, mirrors, sources=sources, published=self.published, limits=SHORT)
+
+    def assert_complete(self) -> None:
+        for split in "train", "test":
+            name = f"mnist_{split}.csv"
+            assert (self.folder / name).read_bytes() == self.files[f"/csv/{name}"]
+        assert {path.name for path in self.folder.iterdir()} == {"mnist_train.csv", "mnist_test.csv"}
+
+
+@pytest.fixture
+def world(tmp_path: Path, server: Server, files: tuple[dict[str, bytes], dict[str, Split]]) -> World:
+    return World(tmp_path / "data", server, *files)
+
+
+# Good servers
+
+
+def test_csv_files_are_taken_from_the_first_source_that_has_them(world: World) -> None:
+    paths = world.download(world.bad, world.csv, world.idx)
+    assert paths == [world.folder / "mnist_train.csv", world.folder / "mnist_test.csv"]
+    world.assert_complete()
+    names = [f"/{folder}/mnist_{split}.csv" for split in ("train", "test") for folder in ("bad", "csv")]
+    assert world.server.asked == names
+    if os.name == "posix":
+        umask = os.umask(0)
+        os.umask(umask)
+        assert paths[0].stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_idx_files_become_csv_files(world: World) -> None:
+    world.download(world.bad, world.idx)
+    world.assert_complete()
+
+
+def test_mirrors_come_first_and_may_hold_either_form(world: World) -> None:
+    url = world.server.url
+    world.download(world.csv, mirrors=(f"{url}/absent", f"{url}/idx/"))
+    world.assert_complete()
+    assert world.server.asked[:5] == [
+        "/absent/mnist_train.csv",
+        "/absent/train-images-idx3-ubyte.gz",
+        "/idx/mnist_train.csv",
+        "/idx/train-images-idx3-ubyte.gz",
+        "/idx/train-labels-idx1-ubyte.gz",
+    ]
+
+
+def test_a_redirection_counts_by_what_it_leads_to(world: World) -> None:
+    for split in "train", "test":
+        world.server.answers[f"/bad/mnist_{split}.csv"] = redirects_to(f"/csv/mnist_{split}.csv")
+    world.download(world.bad)
+    world.assert_complete()
+
+
+def test_progress_names_file_and_host(world: World) -> None:
+    calls: list[tuple[str, int, int]] = []
+    download_mnist(
+        world.folder,
+        sources=[world.csv],
+        published=world.published,
+        progress=lambda *call: calls.append(call),
+    )
+    size = len(world.files["/csv/mnist_test.csv"])
+    assert calls[-1] == ("mnist_test.csv from 127.0.0.1", size, size)
+
+
+def test_the_real_archives_become_the_published_csv_files(tmp_path: Path, server: Server) -> None:
+    for path in ARCHIVES.glob("*.gz"):
+        server.answers[f"/mnist/{path.name}"] = gives(path.read_bytes())
+    paths = download_mnist(tmp_path, [f"{server.url}/mnist"], sources=())
+    for path, split in zip(paths, ("train", "test"), strict=True):
+        assert hashlib.sha256(path.read_bytes()).hexdigest() == PUBLISHED[split].csv.sha256
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+# What is there already
+
+
+def test_good_files_stay_and_nothing_is_asked(world: World) -> None:
+    world.download(world.csv)
+    before = [path.stat().st_mtime_ns for path in sorted(world.folder.iterdir())]
+    world.server.asked.clear()
+    world.download(world.csv)
+    assert world.server.asked == []
+    assert [path.stat().st_mtime_ns for path in sorted(world.folder.iterdir())] == before
+
+
+def test_another_csv_is_never_overwritten(world: World) -> None:
+    world.folder.mkdir()
+    (world.folder / "mnist_train.csv").write_text("my own")
+    with pytest.raises(
+        DownloadError, match=r"mnist_train\.csv: is not the published file; rename or remove it"
+    ):
+        world.download(world.csv)
+    assert (world.folder / "mnist_train.csv").read_text() == "my own"
+
+
+def test_archives_in_the_folder_are_used_if_they_are_the_published_ones(world: World) -> None:
+    world.folder.mkdir()
+    for path, content in world.files.items():
+        if path.startswith("/idx/train"):  # plain
+            (world.folder / path[5:-3]).write_bytes(gzip.decompress(content))
+        elif path.startswith("/idx/"):
+            (world.folder / path[5:]).write_bytes(content)
+    world.download()
+    for split in "train", "test":
+        assert (world.folder / f"mnist_{split}.csv").read_bytes() == world.files[f"/csv/mnist_{split}.csv"]
+    assert world.server.asked == []
+
+
+@pytest.mark.parametrize("wrong", ["images-idx3", "labels-idx1"])
+def test_other_archives_in_the_folder_are_left_alone(world: World, wrong: str) -> None:
+    world.folder.mkdir()
+    for path, content in world.files.items():
+        if path.startswith("/idx/train"):
+            (world.folder / path[5:]).write_bytes(b"my own" if wrong in path else content)
+    world.download(world.idx)
+    assert (world.folder / f"train-{wrong}-ubyte.gz").read_bytes() == b"my own"
+    for split in "train", "test":
+        assert (world.folder / f"mnist_{split}.csv").read_bytes() == world.files[f"/csv/mnist_{split}.csv"]
+
+
+# Bad servers
+
+PART = b"5,0,0,0"
+CSV_FAULTS: dict[str, tuple[Answer, str]] = {
+    "web page": (gives(b"\n<!DOCTYPE html><html>home</html>"), "sent a web page"),
+    "not found": (fails_with(404), "answers 404 Not Found"),
+    "failure": (fails_with(500), "answers 500 Internal Server Error"),
+    "unknown status": (fails_with(999), "999 is not a valid HTTPStatus"),
+    "partial content": (fails_with(206), "answers 206 Partial Content"),
+    "truncated": (gives(PART, announced=5000), r"IncompleteRead\(7 bytes read, 4993 more expected\)"),
+    "truncated without length": (gives_without_length(PART), "sent something else, or not all of it"),
+    "empty": (gives(b""), "sent something else, or not all of it"),
+    "reset": (resets_after(PART), "Connection reset by peer|forcibly closed"),
+    "stalled": (stalls_after(PART), r"sent nothing for 0\.8 seconds|timed out"),
+    "silent": (lambda handler: (wait(handler), None)[1], r"sent nothing for 0\.8 seconds|timed out"),
+    "trickling": (trickles(PART * 1000), "sends less than 5000 bytes a second"),
+    "trickling headers": (trickles_headers, r"sent nothing for 0\.8 seconds"),
+    "too long": (gives(bytes(100_000)), r"sends more than \d+ bytes"),
+    "announcing too much": (gives(PART, announced=10**12), r"sends more than \d+ bytes"),
+    "endless": (never_ends, r"sends more than \d+ bytes"),
+    "redirecting forever": (redirects_to("/bad/mnist_train.csv"), "Exceeded 30 redirects"),
+    "redirecting to a file": (redirects_to("file:///etc/passwd"), "No connection adapters were found"),
+    "another protocol": (is_no_server_of_web_pages, "SSH-2.0-OpenSSH"),
+}
+
+
+@pytest.mark.parametrize("case", CSV_FAULTS)
+def test_a_bad_csv_source_is_passed_over_and_named(world: World, case: str) -> None:
+    answer, reason = CSV_FAULTS[case]
+    world.server.answers["/bad/mnist_train.csv"] = answer
+    started = time.monotonic()
+    with pytest.raises(DownloadError, match=rf"/bad/mnist_train\.csv: .*({reason})") as caught:
+        world.download(world.bad)
+    assert time.monotonic() - started < 6
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
+    assert not world.folder.exists()
+    world.server.answers["/bad/mnist_test.csv"] = fails_with(404)
+    world.download(world.bad, world.csv)
+    world.assert_complete()
+
+
+def test_a_transfer_that_is_given_up_ends(world: World) -> None:
+    threads = threading.active_count()
+    world.server.answers["/bad/mnist_train.csv"] = never_ends
+    with pytest.raises(DownloadError):
+        world.download(world.bad)
+    end = time.monotonic() + 5
+    while threading.active_count() > threads and time.monotonic() < end:
+        time.sleep(0.01)
+    assert threading.active_count() == threads
+
+
+def test_no_packing_is_asked_for(world: World) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        assert handler.headers["Accept-Encoding"] == "identity"
+        gives(world.files[handler.path])(handler)
+
+    world.server.answers = dict.fromkeys(world.files, answer)
+    world.download(world.csv)
+    world.assert_complete()
+
+
+def test_wrong_bytes_of_the_right_length(world: World) -> None:
+    for split in "train", "test":
+        content = world.files[f"/csv/mnist_{split}.csv"]
+        world.server.answers[f"/bad/mnist_{split}.csv"] = gives(content.replace(b"1", b"2", 1))
+    with pytest.raises(DownloadError, match=r"/bad/mnist_train\.csv: sent something else, or not all of it"):
+        world.download(world.bad)
+    assert not world.folder.exists()
+    world.download(world.bad, world.csv)
+    world.assert_complete()
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [
+        pytest.param(gzip.compress(bytes(20_000_000)), id="expanding"),
+        pytest.param(gzip.compress(b"other digits"), id="other content"),
+        pytest.param(gzip.compress(b"other digits")[:-9], id="truncated"),
+        pytest.param(b"\x1f\x8b, said the spider", id="no gzip"),
+    ],
+)
+def test_a_bad_archive(world: World, packed: bytes) -> None:
+    name = "/bad/train-images-idx3-ubyte.gz"
+    world.server.answers[name] = gives(packed)
+    bad = Source(world.bad.url, "idx")
+    with pytest.raises(DownloadError, match=f"{name}: sent something else, or not all of it"):
+        world.download(bad)
+    world.download(bad, world.csv)
+    world.assert_complete()
+
+
+def test_if_all_fail_each_is_named_with_its_reason(world: World) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        port = unused.getsockname()[1]
+    world.server.answers["/bad/mnist_train.csv"] = gives(b"<html>")
+    refused, bare = Source(f"http://127.0.0.1:{port}/x", "csv"), Source("http://[", "idx")
+    (world.folder).mkdir()
+    for kind in "images-idx3", "labels-idx1":
+        (world.folder / f"train-{kind}-ubyte").write_bytes(b"my own")
+    with pytest.raises(DownloadError) as caught:
+        world.download(world.bad, refused, bare)
+    first, local, *others, last = str(caught.value).splitlines()
+    assert first == f"{world.folder / 'mnist_train.csv'}: no source gave it"
+    assert "train-images-idx3-ubyte" in local
+    assert others[0] == f"  {world.bad.url}/mnist_train.csv: sent a web page"
+    assert others[1].startswith(f"  http://127.0.0.1:{port}/x/mnist_train.csv: ")
+    assert others[1].endswith("refused" if os.name == "posix" else "")
+    assert others[2].startswith("  http://[/train-images-idx3-ubyte.gz: ")
+    assert last.startswith("Name a mirror with --mirror URL, or put mnist_train.csv into the folder by hand")
+
+
+@pytest.mark.parametrize("url", ["file:///etc", "ftp://example.org", "/srv/mnist", "", "data:,x\x1b"])
+def test_a_mirror_is_a_web_address(tmp_path: Path, url: str) -> None:
+    with pytest.raises(DownloadError, match="a mirror's address starts with http:// or https://") as caught:
+        download_mnist(tmp_path / "data", [url])
+    assert str(caught.value).isprintable()
+    assert not (tmp_path / "data").exists()
+
+
+# This side's own troubles
+
+
+def test_an_interruption_leaves_nothing(world: World) -> None:
+    def interrupt(_what: str, _done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        download_mnist(world.folder, sources=[world.csv], published=world.published, progress=interrupt)
+    assert not world.folder.exists()
+
+
+def test_a_folder_that_cannot_be_made(world: World, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    world.folder = tmp_path / "file" / "data"
+    with pytest.raises(StorageError, match="data: cannot be written: "):
+        world.download(world.csv)
+
+
+def test_a_full_disk_is_not_the_server_s_fault(world: World) -> None:
+    resource = pytest.importorskip("resource")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+    try:
+        with pytest.raises(
+            StorageError, match=r"mnist_train\.csv: cannot be written: File too large; free some"
+        ):
+            world.download(world.csv, world.idx)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not world.folder.exists()
+
+
+DOWNLOAD = """
+import sys
+from mnist_mlp.digits.download import download_mnist
+download_mnist(sys.argv[1], [sys.argv[2]], sources=())
+"""
+
+
+def test_two_processes_at_once_do_not_harm_each_other(tmp_path: Path, server: Server) -> None:
+    for path in ARCHIVES.glob("*.gz"):
+        server.answers[f"/mnist/{path.name}"] = gives(path.read_bytes())
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    command = [sys.executable, "-c", DOWNLOAD, str(tmp_path / "data"), f"{server.url}/mnist"]
+    processes = [
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    assert [process.communicate() for process in processes] == [(b"", b"")] * 2
+    assert [process.returncode for process in processes] == [0, 0]
+    assert {path.name for path in (tmp_path / "data").iterdir()} == {"mnist_train.csv", "mnist_test.csv"}
+    digits = load_mnist(tmp_path / "data", "test")
+    assert digits.files == {"mnist_test.csv": PUBLISHED["test"].csv.sha256}

@@ -1,0 +1,529 @@
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
+from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.network import Network, NetworkError
+from mnist_mlp.nn.online import train_online
+from mnist_mlp.training.recipe import RECIPES, Recipe
+from mnist_mlp.training.trainer import (
+    EpochRecord,
+    Progress,
+    Training,
+    TrainingError,
+    distortion_of,
+    outputs_for,
+    shuffled_chunks,
+    train,
+)
+
+# All that a recipe can ask for, each in a run of its own.
+RECIPES_OF_ALL_KINDS = {
+    "tutorial": Recipe(),
+    "online, shuffled": Recipe(learning_rate=0.1, shuffled=True),
+    "plain batches": Recipe(batch_size=32, shuffled=True),
+    "momentum": Recipe(batch_size=32, momentum=0.9, biases=True, loss="cross-entropy", schedule="linear"),
+    "adam": Recipe(batch_size=32, learning_rate=0.01, optimiser="adam", weight_decay=0.01, warmup=1.5),
+    "averaged": Recipe(batch_size=8, averaging=0.5, momentum=0.5, schedule="cosine"),
+    "centred": Recipe(batch_size=32, biases=True, centred=True, shuffled=True),
+    "distorted": Recipe(batch_size=32, biases=True, rotation=10, shift=1, elastic=20, shuffled=True),
+    "all": Recipe(
+        start="normal-fan-in",
+        biases=True,
+        loss="softmax-cross-entropy",
+        batch_size=16,
+        learning_rate=0.004,
+        optimiser="adam",
+        schedule="linear",
+        falling=0.5,
+        warmup=1.0,
+        shuffled=True,
+        centred=True,
+        tanh=True,
+        averaging=0.5,
+        rotation=7,
+        scale=0.07,
+        shear=0.07,
+        shift=0.7,
+        elastic=20,
+    ),
+}
+each_kind = pytest.mark.parametrize("recipe", RECIPES_OF_ALL_KINDS.values(), ids=RECIPES_OF_ALL_KINDS)
+
+
+def network_for(recipe: Recipe, hidden: int = 16) -> Network:
+    return Network([784, hidden, 10], start=recipe.start, biases=recipe.biases, rng=recipe.seed)
+
+
+def assert_same_bytes(found: Network, expected: Network) -> None:
+    assert [a.tobytes() for a in found.parameters()] == [a.tobytes() for a in expected.parameters()]
+
+
+def rates(recipe: Recipe, digits: Digits, **settings: Any) -> list[float]:
+    """The learning rate of each step, as the optimiser meets it."""
+    seen: list[float] = []
+    training = Training(network_for(recipe), digits, recipe.with_settings(settings))
+    descent = training._descent
+    assert isinstance(descent, Descent)
+    step = descent.step
+
+    def watched(inputs: Any, targets: Any) -> Any:
+        seen.append(descent.learning_rate)
+        return step(inputs, targets)
+
+    descent.step = watched  # type: ignore[method-assign]
+    while not training.finished:
+        training.run_epoch()
+    return seen
+
+
+# What training comes to
+
+
+def test_the_tutorial_is_one_plain_pass_after_another(few_digits: Digits) -> None:
+    network, plain = network_for(Recipe()), network_for(Recipe())
+    train(network, few_digits, Recipe(epochs=2))
+    inputs, targets = scale_pixels(few_digits.images), encode_targets(few_digits.labels)
+    for _ in range(2):
+        train_online(plain, inputs, targets, 0.3, "raw-error")
+    assert_same_bytes(network, plain)
+
+
+def test_a_batch_moves_the_weights_by_the_mean_gradient(few_digits: Digits) -> None:
+    recipe = Recipe(epochs=1, batch_size=400, loss="squared-error", learning_rate=0.5, biases=True)
+    network, trained = network_for(recipe), network_for(recipe)
+    train(trained, few_digits, recipe)
+    inputs, targets = scale_pixels(few_digits.images), encode_targets(few_digits.labels)
+    weights, biases = network.gradients(inputs, targets, "squared-error")
+    steps = zip(trained.parameters(), network.parameters(), [*weights, *(biases or [])], strict=True)
+    for after, before, gradient in steps:
+        np.testing.assert_allclose(after, before - 0.5 * gradient, rtol=0, atol=2e-6)
+
+
+def test_centring_is_the_same_descent_in_other_coordinates(few_digits: Digits) -> None:
+    recipe = Recipe(epochs=1, batch_size=400, loss="cross-entropy", learning_rate=0.5, biases=True)
+    network, trained = network_for(recipe), network_for(recipe)
+    train(trained, few_digits, recipe.with_settings({"centred": True}))
+    # With inputs x - m and biases c = b + W m: b = c - W m, so one step changes W by -rate * delta (x - m)
+    # and b by -rate * (delta - delta (x - m) . m), each a mean over the rows.
+    inputs, targets = scale_pixels(few_digits.images), encode_targets(few_digits.labels)
+    mean = np.float32(0.01 + 0.99 * 0.1307)
+    weights, biases = network.gradients(inputs, targets, "cross-entropy")
+    assert biases is not None
+    shifted = weights[0] - mean * biases[0][:, None]
+    assert trained.biases is not None
+    np.testing.assert_allclose(trained.weights[0], network.weights[0] - 0.5 * shifted, rtol=0, atol=3e-6)
+    expected = -0.5 * (biases[0] - shifted.sum(axis=1) * mean)
+    np.testing.assert_allclose(trained.biases[0], expected, rtol=1e-3, atol=1e-5)
+
+
+@each_kind
+def test_every_kind_of_recipe_learns(few_digits: Digits, recipe: Recipe) -> None:
+    network = network_for(recipe)
+    inputs = scale_pixels(few_digits.images)
+    before = (network.predict(inputs) == few_digits.labels).mean()
+    history = train(network, few_digits, recipe.with_settings({"epochs": 8}))
+    after = (network.predict(inputs) == few_digits.labels).mean()
+    assert before < 0.1
+    assert after > 0.25
+    assert history[-1].loss < history[0].loss
+    assert network.activations == ("sigmoid", "sigmoid")
+
+
+@each_kind
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not(few_digits: Digits, recipe: Recipe) -> None:
+    first, second, other = (network_for(recipe) for _ in range(3))
+    short = recipe.with_settings({"epochs": 2})
+    train(first, few_digits, short)
+    train(second, few_digits, short)
+    train(other, few_digits, short.with_settings({"seed": 2}))
+    assert_same_bytes(first, second)
+    if recipe.shuffled:
+        assert first.weights[0].tobytes() != other.weights[0].tobytes()
+
+
+# Stopping and going on
+
+
+@each_kind
+def test_a_training_taken_up_again_ends_in_the_same_bytes(few_digits: Digits, recipe: Recipe) -> None:
+    recipe = recipe.with_settings({"epochs": 3})
+    whole = Training(network_for(recipe), few_digits, recipe)
+    for _ in range(3):
+        whole.run_epoch()
+    for stop in (1, 2):
+        stopped = Training(network_for(recipe), few_digits, recipe)
+        for _ in range(stop):
+            stopped.run_epoch()
+        arrays, values = stopped.state()
+        arrays = {name: array.copy() for name, array in arrays.items()}
+        resumed = Training(network_for(recipe.with_settings({"seed": 5})), few_digits, recipe)
+        resumed.restore(arrays, values)
+        assert resumed.history == stopped.history
+        while not resumed.finished:
+            resumed.run_epoch()
+        assert_same_bytes(resumed.result(), whole.result())
+
+
+def test_the_state_of_another_recipe_is_refused(few_digits: Digits) -> None:
+    momentum, adam = RECIPES_OF_ALL_KINDS["momentum"], RECIPES_OF_ALL_KINDS["adam"]
+    state = Training(network_for(momentum), few_digits, momentum).state()
+    with pytest.raises(TrainingError, match="does not belong to a training by this recipe"):
+        Training(network_for(adam), few_digits, adam).restore(*state)
+    with pytest.raises(TrainingError, match="does not belong"):
+        Training(network_for(momentum, hidden=17), few_digits, momentum).restore(*state)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        None,
+        3,
+        [3],
+        [{}],
+        [{"epoch": 1}],
+        [{"epoch": None}],
+        [{"epoch": "1"}],
+        [{"epoch": 2}],
+        [{"epoch": True}],
+        [{"seconds": None}],
+        [{"loss": None}],
+        [{"loss": 10**400}],
+        [{"accuracy": [1.0]}],
+        [{}, {}],
+        "too long",
+    ],
+    ids=repr,
+)
+def test_a_broken_history_is_refused(few_digits: Digits, broken: Any) -> None:
+    recipe = Recipe(epochs=1)
+    arrays, _ = Training(network_for(recipe), few_digits, recipe).state()
+    good = {
+        "epoch": 1,
+        "learning_rate": 0.3,
+        "loss": 0.5,
+        "accuracy": 0.5,
+        "validation_loss": None,
+        "validation_accuracy": None,
+        "seconds": 1.0,
+    }
+    if broken == "too long":
+        broken = [good, {**good, "epoch": 2}]
+    elif isinstance(broken, list) and broken[0] not in (3, {}, {"epoch": 1}):
+        broken = [{**good, **record} for record in broken]
+    training = Training(network_for(recipe), few_digits, recipe)
+    with pytest.raises(TrainingError, match=r"history|does not belong"):
+        training.restore(arrays, {"history": broken})
+    assert training.history == []
+    training.restore(arrays, {"history": [good]})
+    assert training.history == [EpochRecord(1, 0.3, 0.5, 0.5, None, None, 1.0)]
+
+
+def test_adams_count_of_steps_must_be_that_of_the_epochs_done(few_digits: Digits) -> None:
+    recipe = RECIPES_OF_ALL_KINDS["adam"]
+    training = Training(network_for(recipe), few_digits, recipe)
+    training.run_epoch()
+    arrays, values = training.state()
+    arrays["descent.steps"][0] = -1  # the next step would divide by zero
+    with pytest.raises(TrainingError, match="does not belong"):
+        Training(network_for(recipe), few_digits, recipe).restore(arrays, values)
+
+
+def test_a_state_that_is_not_finite_is_refused(few_digits: Digits) -> None:
+    recipe = RECIPES_OF_ALL_KINDS["momentum"]
+    arrays, values = Training(network_for(recipe), few_digits, recipe).state()
+    arrays["descent.moments.0"][0, 0] = np.nan
+    with pytest.raises(TrainingError, match="does not belong"):
+        Training(network_for(recipe), few_digits, recipe).restore(arrays, values)
+
+
+# The history
+
+
+def test_the_history_tells_each_rows_outcome_before_its_own_update(few_digits: Digits) -> None:
+    digits = few_digits[:60]
+    network, slow = network_for(Recipe()), network_for(Recipe())
+    history = train(network, digits, Recipe(epochs=2))
+    inputs, targets = scale_pixels(digits.images), encode_targets(digits.labels)
+    for record in history:
+        losses, right = [], 0
+        for row in range(60):
+            output = slow.forward(inputs[row : row + 1])[0]
+            losses.append(sum(0.5 * float(o - t) ** 2 for o, t in zip(output, targets[row], strict=True)))
+            right += int(output.argmax() == digits.labels[row])
+            train_online(slow, inputs[row : row + 1], targets[row : row + 1], 0.3)
+        assert record.loss == pytest.approx(sum(losses) / 60, rel=1e-3)
+        assert record.accuracy == right / 60
+    assert [record.epoch for record in history] == [1, 2]
+    assert all(record.learning_rate == 0.3 and record.seconds > 0 for record in history)
+    assert all(record.validation_loss is record.validation_accuracy is None for record in history)
+
+
+def test_the_history_of_batches_counts_the_last_small_one_too(few_digits: Digits) -> None:
+    digits = few_digits[:70]  # batches of 32, 32 and 6
+    recipe = Recipe(epochs=1, batch_size=32, loss="cross-entropy", learning_rate=0.1)
+    network, slow = network_for(recipe), network_for(recipe)
+    record = train(network, digits, recipe)[0]
+    inputs, targets = scale_pixels(digits.images), encode_targets(digits.labels)
+    losses, right = [], 0
+    for first in (0, 32, 64):
+        rows = slice(first, first + 32)
+        y = slow.forward(inputs[rows]).astype(float)
+        t = targets[rows]
+        losses += list(-(t * np.log(y) + (1 - t) * np.log(1 - y)).sum(axis=1))
+        right += int((y.argmax(axis=1) == digits.labels[rows]).sum())
+        gradients = slow.gradients(inputs[rows], t, "cross-entropy")[0]
+        for i, gradient in enumerate(gradients):
+            slow.weights[i] -= np.float32(0.1) * gradient
+    assert record.loss == pytest.approx(np.mean(losses), rel=1e-4)
+    assert record.accuracy == right / 70
+
+
+@pytest.mark.parametrize("kind", ["plain batches", "averaged", "centred"])
+def test_validation_scores_the_network_as_it_would_be_saved(mnist_train: Digits, kind: str) -> None:
+    recipe = RECIPES_OF_ALL_KINDS[kind].with_settings({"epochs": 2})
+    network, held_out = network_for(recipe), mnist_train[-50:]
+    record = train(network, mnist_train[:300], recipe, validation=held_out)[-1]
+    inputs, targets = scale_pixels(held_out.images), encode_targets(held_out.labels)
+    y = network.forward(inputs)
+    assert record.validation_accuracy == (y.argmax(axis=1) == held_out.labels).mean()
+    assert record.validation_loss == pytest.approx((0.5 * (y - targets) ** 2).sum(axis=1).mean(), rel=1e-5)
+
+
+def test_validation_of_softmax_reports_its_own_loss(mnist_train: Digits) -> None:
+    recipe = Recipe(loss="softmax-cross-entropy", biases=True, batch_size=32, epochs=1)
+    network, held_out = network_for(recipe), mnist_train[-50:]
+    record = train(network, mnist_train[:300], recipe, validation=held_out)[-1]
+    y = network.forward(scale_pixels(held_out.images)).astype(float)
+    assert record.validation_accuracy == (y.argmax(axis=1) == held_out.labels).mean()
+    exponentials = y / (1 - y)  # of the weighted sums, apart from a factor
+    shares = exponentials / exponentials.sum(axis=1, keepdims=True)
+    expected = -np.log(shares[np.arange(50), held_out.labels]).mean()
+    assert record.validation_loss == pytest.approx(expected, rel=1e-3)
+
+
+def test_progress_counts_rows_and_epochs_are_told_as_they_end(mnist_train: Digits) -> None:
+    digits, seen = mnist_train[:5000], list[Progress]()
+    record = Training(network_for(Recipe()), digits, Recipe()).run_epoch(seen.append)
+    assert [(p.epoch, p.rows_done, p.rows) for p in seen] == [
+        (1, 2016, 5000),  # 21 blocks of 96 rows
+        (1, 4032, 5000),
+        (1, 5000, 5000),
+    ]
+    assert seen[-1].accuracy == record.accuracy
+    told: list[EpochRecord] = []
+    assert train(network_for(Recipe()), digits[:100], Recipe(epochs=3), on_epoch=told.append) == told
+
+
+def test_outputs_for_many_images_are_those_of_all_at_once(mnist_train: Digits) -> None:
+    images, network = mnist_train.images[:4500], Network([784, 8, 10], rng=1)
+    found = outputs_for(network, images)  # in three chunks
+    np.testing.assert_allclose(found, network.forward(scale_pixels(images)), rtol=1e-5)
+
+
+# Learning rates
+
+
+def test_the_learning_rate_is_constant_unless_asked_otherwise(few_digits: Digits) -> None:
+    assert rates(Recipe(epochs=2, batch_size=100), few_digits) == [0.3] * 8
+
+
+def test_the_learning_rate_falls_on_a_line(few_digits: Digits) -> None:
+    # 8 steps: the rate falls by an eighth each, and would be zero at the next.
+    seen = rates(Recipe(epochs=2, batch_size=100, learning_rate=0.8), few_digits, schedule="linear")
+    assert seen == pytest.approx([0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
+
+
+def test_the_learning_rate_falls_as_a_cosine(few_digits: Digits) -> None:
+    seen = rates(Recipe(epochs=1, batch_size=100, learning_rate=0.2), few_digits, schedule="cosine")
+    half = math.sqrt(0.5)  # of 0, 45, 90 and 135 degrees
+    assert seen == pytest.approx([0.2, 0.1 * (1 + half), 0.1, 0.1 * (1 - half)])
+
+
+def test_the_learning_rate_may_fall_only_in_the_end(few_digits: Digits) -> None:
+    recipe = Recipe(epochs=2, batch_size=100, learning_rate=0.8, falling=0.5)
+    assert rates(recipe, few_digits, schedule="linear") == pytest.approx([0.8] * 5 + [0.6, 0.4, 0.2])
+    cosine = rates(recipe, few_digits, schedule="cosine")
+    assert cosine[:5] == pytest.approx([0.8] * 5)
+    assert cosine[6] == pytest.approx(0.4)
+
+
+def test_the_learning_rate_first_rises(few_digits: Digits) -> None:
+    # Over an epoch and a half of 4 steps each: sixths. Then, or all along, it falls.
+    recipe = Recipe(epochs=2, batch_size=100, learning_rate=0.6, warmup=1.5)
+    assert rates(recipe, few_digits) == pytest.approx([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6])
+    line = [8 / 8, 7 / 8, 6 / 8, 5 / 8, 4 / 8, 3 / 8, 2 / 8, 1 / 8]
+    rise = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6]
+    expected = [a * b for a, b in zip(rise, line, strict=True)]
+    assert rates(recipe, few_digits, schedule="linear") == pytest.approx(expected)
+
+
+def test_the_history_has_the_learning_rate_of_the_last_step(few_digits: Digits) -> None:
+    recipe = Recipe(epochs=2, batch_size=100, learning_rate=0.8, schedule="linear")
+    history = train(network_for(recipe), few_digits, recipe)
+    assert [record.learning_rate for record in history] == pytest.approx([0.5, 0.1])
+
+
+# Averaged weights
+
+
+@pytest.mark.parametrize("averaging", [0.01, 0.5, 100.0])
+def test_the_result_is_the_running_mean_of_the_weights(few_digits: Digits, averaging: float) -> None:
+    recipe = Recipe(epochs=2, batch_size=8, averaging=averaging, learning_rate=0.5)
+    training = Training(network_for(recipe), few_digits, recipe)
+    seen = weights_after_each_step(training)
+    training.run_epoch()
+    training.run_epoch()
+    # Every fourth step of the 100, from the first on, is taken into the mean: with a share of 1 / count at
+    # first, and never less than what makes the mean forget over the time constant, in such takings.
+    span = averaging * 50 / 4
+    mean = np.zeros_like(seen[0])
+    for count, weights in enumerate(seen[::4], 1):
+        share = max(1 / count, 1 - math.exp(-1 / span))
+        mean = (1 - share) * mean + share * weights
+    np.testing.assert_allclose(training.result().weights[0], mean, rtol=0, atol=1e-5)
+    if averaging == 100:
+        np.testing.assert_allclose(mean, np.mean(seen[::4], axis=0), rtol=0, atol=1e-9)
+    if averaging == 0.01:
+        np.testing.assert_allclose(mean, seen[96], rtol=0, atol=1e-3)
+
+
+def test_a_run_of_a_single_step_has_a_mean_too(few_digits: Digits) -> None:
+    recipe = Recipe(epochs=1, batch_size=400)
+    last, averaged = network_for(recipe), network_for(recipe)
+    train(last, few_digits, recipe)
+    train(averaged, few_digits, recipe.with_settings({"averaging": 1.0}))
+    assert_same_bytes(averaged, last)
+
+
+def weights_after_each_step(training: Training) -> list[np.ndarray]:
+    seen: list[np.ndarray] = []
+    descent = training._descent
+    assert isinstance(descent, Descent)
+    step: Callable[[Any, Any], Any] = descent.step
+
+    def watched(inputs: Any, targets: Any) -> Any:
+        outputs = step(inputs, targets)
+        seen.append(training._network.weights[0].astype(float))
+        return outputs
+
+    descent.step = watched  # type: ignore[method-assign]
+    return seen
+
+
+# The order of rows
+
+
+@pytest.mark.parametrize(("rows", "size"), [(1, 1), (10, 3), (256, 256), (1000, 64), (20_000, 2048)])
+def test_shuffling_takes_each_row_once_in_whole_chunks(rows: int, size: int) -> None:
+    chunks = list(shuffled_chunks(rows, size, np.random.default_rng(1)))
+    assert sorted(np.concatenate(chunks).tolist()) == list(range(rows))
+    assert all(len(chunk) == size for chunk in chunks[:-1])
+    assert 0 < len(chunks[-1]) <= size
+
+
+def test_shuffling_moves_rows_within_and_among_blocks() -> None:
+    order = np.concatenate(list(shuffled_chunks(20_000, 100, np.random.default_rng(1))))
+    assert abs(np.corrcoef(order, np.arange(20_000))[0, 1]) < 0.5
+    assert (np.diff(order) == 1).mean() < 0.01
+    again = np.concatenate(list(shuffled_chunks(20_000, 100, np.random.default_rng(1))))
+    np.testing.assert_array_equal(order, again)
+
+
+def test_each_epoch_has_an_order_of_its_own(few_digits: Digits) -> None:
+    recipe = Recipe(epochs=2, batch_size=100, shuffled=True)
+    training = Training(network_for(recipe), few_digits, recipe)
+    orders: list[np.ndarray] = []
+    chunks = training._chunks
+
+    def watched(rng: np.random.Generator) -> Any:
+        for chunk in chunks(rng):
+            orders.append(np.asarray(chunk))
+            yield chunk
+
+    training._chunks = watched  # type: ignore[method-assign]
+    training.run_epoch()
+    training.run_epoch()
+    assert [sorted(order.tolist()) for order in orders] == [list(range(400))] * 2
+    assert orders[0].tolist() != orders[1].tolist()
+
+
+# What cannot be
+
+
+def test_a_loss_that_is_no_longer_finite_stops_the_training(few_digits: Digits) -> None:
+    recipe = Recipe(batch_size=20, learning_rate=1000, weight_decay=1)  # each step takes weights times -999
+    network = network_for(recipe)
+    before = [array.copy() for array in network.parameters()]
+    with pytest.raises(TrainingError, match=r"epoch [1-5]: the loss is no longer finite; .* below 1000"):
+        train(network, few_digits, recipe)
+    for after, array in zip(network.parameters(), before, strict=True):
+        np.testing.assert_array_equal(after, array)
+
+
+def test_weights_that_overflow_in_the_last_step_never_become_a_state(few_digits: Digits) -> None:
+    # After the 13th step the weights are beyond all numbers, which no row of the epoch has met.
+    recipe = Recipe(batch_size=20, learning_rate=1000, weight_decay=1)
+    training = Training(network_for(recipe), few_digits[: 13 * 20], recipe)
+    with pytest.raises(TrainingError, match="epoch 1: the loss is no longer finite"):
+        training.run_epoch()
+    assert training.history == []
+
+
+@pytest.mark.parametrize("change", [{"momentum": 0.5}, {"optimiser": "adam"}], ids=str)
+def test_growing_beyond_all_numbers_warns_of_nothing_else(few_digits: Digits, change: dict[str, Any]) -> None:
+    recipe = Recipe(batch_size=20, learning_rate=1000, weight_decay=1).with_settings(change)
+    with pytest.raises(TrainingError, match="no longer finite"):
+        train(network_for(recipe), few_digits, recipe)
+
+
+def test_no_digits_teach_nothing(few_digits: Digits) -> None:
+    with pytest.raises(TrainingError, match="no training digits"):
+        train(network_for(Recipe()), few_digits[:0], Recipe())
+
+
+def test_a_network_of_another_shape_is_refused(few_digits: Digits) -> None:
+    with pytest.raises(NetworkError, match="784 inputs and 10 outputs"):
+        train(Network([784, 5, 9], rng=1), few_digits, Recipe())
+    with pytest.raises(NetworkError, match="'raw-error' needs"):
+        train(Network([784, 5, 10], ["sigmoid", "linear"], rng=1), few_digits, Recipe())
+    with pytest.raises(NetworkError, match="needs biases"):
+        train(Network([784, 5, 10], rng=1), few_digits, Recipe(centred=True, biases=True))
+
+
+def test_a_distortion_has_the_recipes_settings() -> None:
+    distortion = distortion_of(RECIPES["best"])
+    assert (distortion.rotation, distortion.shift) == (RECIPES["best"].rotation, RECIPES["best"].shift)
+    assert (distortion.scale, distortion.shear) == (RECIPES["best"].scale, RECIPES["best"].shear)
+    assert (distortion.elastic, distortion.elastic_sigma) == (
+        RECIPES["best"].elastic,
+        RECIPES["best"].elastic_sigma,
+    )
+
+
+# On all of MNIST
+
+
+def test_one_epoch_of_the_tutorial_reads_most_digits(mnist_train: Digits, mnist_test: Digits) -> None:
+    recipe = Recipe(epochs=1)
+    network = network_for(recipe, hidden=200)
+    train(network, mnist_train, recipe)
+    accuracy = (network.predict(scale_pixels(mnist_test.images)) == mnist_test.labels).mean()
+    assert accuracy > 0.93  # four seeds of five epochs give 95.5 to 96.0 %
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3, 4])
+@pytest.mark.parametrize(("name", "bounds"), [("tutorial", (0.952, 0.964)), ("book", (0.972, 0.976))])
+def test_the_documents_recipes_reach_the_documents_accuracies(
+    mnist_train: Digits, mnist_test: Digits, name: str, bounds: tuple[float, float], seed: int
+) -> None:
+    recipe = RECIPES[name].with_settings({"seed": seed})
+    network = network_for(recipe, hidden=200)
+    train(network, mnist_train, recipe)
+    accuracy = (network.predict(scale_pixels(mnist_test.images)) == mnist_test.labels).mean()
+    assert bounds[0] <= accuracy <= bounds[1]
