@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 
 from mnist_mlp import Network, encode_targets, load_mnist, scale_pixels  # noqa: E402
 from mnist_mlp.nn.blas import Floats  # noqa: E402
-from mnist_mlp.nn.minibatch import Descent  # noqa: E402
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer  # noqa: E402
 
 ROWS, BATCH, RATE, ROUNDS = 20_000, 64, 0.1, 7
 
@@ -56,10 +56,10 @@ def special(network: Network, inputs: Floats, targets: Floats) -> None:
 
 
 def general(network: Network, inputs: Floats, targets: Floats) -> None:
-    """The same by `Descent`."""
-    descent = Descent(network, rows=BATCH, loss="cross-entropy", learning_rate=RATE)
+    """The same by `MiniBatchTrainer`."""
+    trainer = MiniBatchTrainer(network, batch_size=BATCH, loss="cross-entropy", optimizer=SGD())
     for first in range(0, ROWS - BATCH + 1, BATCH):
-        descent.step(inputs[first : first + BATCH], targets[first : first + BATCH])
+        trainer.step(inputs[first : first + BATCH], targets[first : first + BATCH], RATE)
 
 
 def main() -> None:
@@ -73,7 +73,7 @@ def main() -> None:
     for _ in range(ROUNDS):
         times = []
         for program in programs:
-            network = Network([784, 200, 10], start="normal-fan-in", biases=True, rng=1)
+            network = Network([784, 200, 10], init="normal-fan-in", biases=True, rng=1)
             start = perf_counter()
             program(network, inputs, targets)
             times.append((perf_counter() - start) / ROWS * 1e6)

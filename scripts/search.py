@@ -71,7 +71,7 @@ def accuracy(job: tuple[Recipe, Path]) -> float:
     recipe, folder = job
     digits = load_mnist(folder)
     kept = len(digits) - HELD_OUT
-    network = Network([784, recipe.hidden, 10], start=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
     last = replace(recipe, name="search")
     history = train(network, digits[:kept], last, validation=digits[kept:])
     return 100 * (history[-1].validation_accuracy or 0.0)

@@ -20,15 +20,16 @@ class Loss:
     Attributes:
         name: as it stands in recipes.
         value: outputs and targets, each (n, n_out), to the loss of each row, (n,).
-        slope_in_weights: whether the output layer's weights learn from error x slope (else from the error).
-        slope_handed_back: whether the layers before learn from error x slope (else from the error).
+        derivative_in_output_layer: whether the output layer's own weights learn from the error times the
+            derivative of the output activation (else from the error alone).
+        derivative_backpropagated: whether the error that is backpropagated is multiplied by it.
         outputs: the output activations that the rule holds for.
     """
 
     name: str
     value: Callable[[Floats, Floats], Floats]
-    slope_in_weights: bool
-    slope_handed_back: bool
+    derivative_in_output_layer: bool
+    derivative_backpropagated: bool
     outputs: tuple[str, ...]
 
 

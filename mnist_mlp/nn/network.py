@@ -30,14 +30,14 @@ class Network:
         sizes: neurons a layer, the inputs first: ``[784, 200, 10]``.
         activations: one name a layer after the inputs: sigmoid, tanh, relu or linear, for the last layer
             also softmax. All sigmoid if omitted.
-        start: how the weights are drawn. ``uniform`` is uniform in [-0.5, 0.5); ``normal-fan-out`` is normal
+        init: how the weights are drawn. ``uniform`` is uniform in [-0.5, 0.5); ``normal-fan-out`` is normal
             with standard deviation 1/sqrt(n_out), ``normal-fan-in`` normal with 1/sqrt(n_in).
         biases: whether the layers have biases; they start at zero.
         rng: a Generator, or a seed for one.
         dtype: float32 or float64, of everything the network computes.
 
     Raises:
-        NetworkError: if sizes, activations or the start make no network.
+        NetworkError: if sizes, activations or the initialization make no network.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Network:
         sizes: Sequence[int],
         activations: Sequence[str] | None = None,
         *,
-        start: str = "uniform",
+        init: str = "uniform",
         biases: bool = False,
         rng: np.random.Generator | int,
         dtype: DTypeLike = np.float32,
@@ -54,10 +54,10 @@ class Network:
             raise NetworkError(
                 f"sizes {list(sizes)}: a network needs inputs and a layer, each of at least one neuron"
             )
-        if start not in STARTS:
-            raise NetworkError(f"start {start!r} is not known; choose one of {', '.join(STARTS)}")
+        if init not in INITIALIZATIONS:
+            raise NetworkError(f"init {init!r} is not known; choose one of {', '.join(INITIALIZATIONS)}")
         rng = np.random.default_rng(rng)
-        weights = [STARTS[start](rng, n_out, n_in).astype(dtype) for n_in, n_out in pairwise(sizes)]
+        weights = [INITIALIZATIONS[init](rng, n_out, n_in).astype(dtype) for n_in, n_out in pairwise(sizes)]
         self._set(
             weights,
             [np.zeros(n_out, dtype) for n_out in sizes[1:]] if biases else None,
@@ -257,7 +257,7 @@ class Network:
         return cls.from_arrays([arrays[name] for name in names], biases, activations)
 
 
-STARTS = {
+INITIALIZATIONS = {
     "uniform": lambda rng, n_out, n_in: rng.random((n_out, n_in)) - 0.5,
     "normal-fan-out": lambda rng, n_out, n_in: rng.normal(0, n_out**-0.5, (n_out, n_in)),
     "normal-fan-in": lambda rng, n_out, n_in: rng.normal(0, n_in**-0.5, (n_out, n_in)),
@@ -304,12 +304,12 @@ class Backpropagation:
         outputs = [array[:n] for array in self._outputs]
         deltas = [array[:n] for array in self._deltas]
         np.subtract(outputs[-1], targets, out=deltas[-1])
-        if loss.slope_handed_back:
+        if loss.derivative_backpropagated:
             self._multiply_by_slope(len(weights) - 1, n)
         for i in range(len(weights) - 1, 0, -1):
             multiply_into(deltas[i - 1], deltas[i], weights[i])
             self._multiply_by_slope(i - 1, n)
-        if loss.slope_in_weights and not loss.slope_handed_back:
+        if loss.derivative_in_output_layer and not loss.derivative_backpropagated:
             self._multiply_by_slope(len(weights) - 1, n)
         return zip([self._inputs, *outputs[:-1]], deltas, strict=True)
 

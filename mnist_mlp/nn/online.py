@@ -22,7 +22,6 @@ import numpy as np
 
 from mnist_mlp.nn.activations import core_of
 from mnist_mlp.nn.blas import Call, Floats, addition, multiplication, multiply_into, outer_addition
-from mnist_mlp.nn.first_layer import FirstLayer, FirstLayerBeside
 from mnist_mlp.nn.losses import Loss
 from mnist_mlp.nn.network import Network, NetworkError
 
@@ -59,19 +58,18 @@ def train_online(
     Raises:
         NetworkError: if the shapes do not fit, or the loss does not fit the output activation.
     """
-    online = OnlineDescent(network, loss, train_biases=train_biases, block_size=block_size)
-    return online.train(inputs, targets, learning_rate)
+    trainer = OnlineTrainer(network, loss, train_biases=train_biases, block_size=block_size)
+    return trainer.train(inputs, targets, learning_rate)
 
 
-class OnlineDescent:
-    """Online gradient descent on one network, in place: `train_online` for many chunks of rows.
+class OnlineTrainer:
+    """Online gradient descent on one network, in place: `train_online` for many chunks of samples.
 
     Args:
         network: the network to train.
         loss: see `mnist_mlp.nn.losses`.
         train_biases: whether the biases, where there are any, learn too.
         block_size: rows whose first-layer updates are gathered; it changes the speed, not the result.
-        beside: whether a process beside makes the first layer's products; see `FirstLayerBeside`.
 
     Raises:
         NetworkError: if the loss does not fit the output activation.
@@ -84,19 +82,16 @@ class OnlineDescent:
         *,
         train_biases: bool = True,
         block_size: int = BLOCK_SIZE,
-        beside: bool = False,
     ) -> None:
         self._network = network
         self._loss = network.checked_loss(loss)
         self._train_biases = network.biases is not None and train_biases
         self._block_size = block_size
-        W = network.weights[0]
-        self._first_layer = FirstLayerBeside(W, block_size) if beside else FirstLayer(W)
         self._learning_rate = 0.0
         self._blocks: dict[int, _Block] = {}
 
     def train(
-        self, inputs: Floats, targets: Floats, learning_rate: float, inner: list[Floats] | None = None
+        self, inputs: Floats, targets: Floats, learning_rate: float, gram_cache: list[Floats] | None = None
     ) -> Floats:
         """Train on each row once, in order, with one update a row.
 
@@ -104,15 +99,14 @@ class OnlineDescent:
             inputs: (n, n_in).
             targets: (n, n_out).
             learning_rate: of every update.
-            inner: what is computed from the inputs alone, which saves a third of the matrix products where
-                the same inputs come again: at first an empty list, to be filled, later this list.
+            gram_cache: each block's Gram matrix, which depends on the inputs alone: an empty list, which is
+                filled; with the same inputs again this list saves a third of the large matrix products.
 
         Returns:
             The outputs, (n, n_out), that each row got just before its own update.
 
         Raises:
             NetworkError: if the shapes do not fit.
-            WorkerError: if there shall be a process beside, but it cannot be started or dies.
         """
         network = self._network
         x = np.ascontiguousarray(network.as_rows(inputs, network.sizes[0], "inputs"))
@@ -124,12 +118,15 @@ class OnlineDescent:
             self._blocks = {}
         outputs = np.empty((len(x), network.sizes[-1]), network.dtype)
         blocks = [slice(first, first + self._block_size) for first in range(0, len(x), self._block_size)]
-        with self._first_layer.training([x[rows] for rows in blocks], [] if inner is None else inner):
-            for number, rows in enumerate(blocks):
-                sums, gram = self._first_layer.products(number)
-                block = self._block_of(len(sums))
-                block.train(sums, gram, t[rows], outputs[rows])
-                self._first_layer.update(number, block.first_deltas, block.first_step)
+        gram_cache = [] if gram_cache is None else gram_cache
+        for number, rows in enumerate(blocks):
+            if number == len(gram_cache):
+                gram_cache.append(_product(x[rows], x[rows].T))
+            block = self._block_of(len(x[rows]))
+            block.train(_product(x[rows], network.weights[0].T), gram_cache[number], t[rows], outputs[rows])
+            multiply_into(
+                network.weights[0], block.first_deltas.T, x[rows], scale=-block.first_step, keep=1.0
+            )
         return outputs
 
     def _block_of(self, rows: int) -> "_Block":
@@ -140,6 +137,12 @@ class OnlineDescent:
                 self._network, rows, self._learning_rate, self._loss, train_biases=self._train_biases
             )
         return self._blocks[rows]
+
+
+def _product(a: Floats, b: Floats) -> Floats:
+    out = np.empty((len(a), b.shape[1]), a.dtype)
+    multiply_into(out, a, b)
+    return out
 
 
 class _Block:
@@ -169,7 +172,9 @@ class _Block:
         self._scratch = np.empty(sum(sizes), network.dtype)
         self._gram = np.empty((rows, rows), network.dtype)
         # What the deltas kept must be multiplied by.
-        self._factors = [1.0] * (len(sizes) - 1) + [self._output_factor(with_slope=loss.slope_in_weights)]
+        self._factors = [1.0] * (len(sizes) - 1) + [
+            self._output_factor(with_slope=loss.derivative_in_output_layer)
+        ]
         self.first_deltas = self._deltas[:, self._layers[0]]
         self.first_step = learning_rate * self._factors[0]
         self._calls = [call for t in range(rows) for call in self._row_calls(t)]
@@ -260,9 +265,9 @@ class _Block:
             rows = deltas[columns], self._units[t, columns], self._scratch[columns]
             return self._cores[i].slope_steps(*rows)
 
-        if self._loss.slope_handed_back:
+        if self._loss.derivative_backpropagated:
             yield from slope(last, self._layers[last])
-        factor = self._output_factor(with_slope=self._loss.slope_handed_back)
+        factor = self._output_factor(with_slope=self._loss.derivative_backpropagated)
         for i in range(last, 0, -1):
             core = self._cores[i - 1]
             scale = factor * core.before * core.after
@@ -272,7 +277,7 @@ class _Block:
             factor = 1.0
             if i > 1:
                 yield from slope(i - 1, self._layers[i - 1])
-        late = self._loss.slope_in_weights and not self._loss.slope_handed_back
+        late = self._loss.derivative_in_output_layer and not self._loss.derivative_backpropagated
         if late and last == 1 and self._network.activations[0] == self._network.activations[1]:
             yield from slope(0, slice(None))  # both layers in one
             return

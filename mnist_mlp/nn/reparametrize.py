@@ -1,9 +1,12 @@
-"""Centring as a change of coordinates: the same network, on inputs and hidden outputs around zero.
+"""Changes of coordinates: the same function computed by a network that is easier to train.
 
-Gradient descent learns faster where the numbers that feed a layer scatter around zero (LeCun, Bottou, Orr
-and Müller, "Efficient BackProp", 1998). A sigmoid is a shifted and scaled hyperbolic tangent,
-sigmoid(z) = (1 + tanh(z / 2)) / 2, and a shift of a layer's inputs can be folded into its biases, so a
-network goes over into centred coordinates and back without changing what it computes.
+Gradient descent learns faster where the numbers that enter a layer have a mean near zero (LeCun, Bottou, Orr
+and Müller, "Efficient BackProp", 1998). So a sigmoid network can be trained on centered inputs, and with
+tanh hidden units, which are sigmoid units shifted and scaled:
+
+    sigmoid(z) = 1/2 + 1/2 tanh(z / 2)
+
+What the shifts add to the weighted sums goes into the biases.
 """
 
 import numpy as np
@@ -11,79 +14,92 @@ import numpy as np
 from mnist_mlp.nn.blas import Floats
 from mnist_mlp.nn.network import Network, NetworkError
 
-# The mean of MNIST's training pixels is 0.1307 of 255, which `scale_pixels` takes to this.
+# The mean of MNIST's training pixels is 0.1307 of 255, which `scale_pixels` turns into this.
 INPUT_MEAN = np.float32(0.01 + 0.99 * 0.1307)
 
 
-def shift_inputs(network: Network, shift: np.floating) -> Network:
-    """Return a copy that computes the same from inputs less the shift.
-
-    Raises:
-        NetworkError: if it has no biases to fold the shift into.
-    """
-    copy = network.copy()
-    if copy.biases is None:
-        raise NetworkError("centring needs biases")
-    copy.biases[0] += copy.weights[0].sum(axis=1) * shift
-    return copy
-
-
-def to_tanh(network: Network) -> Network:
-    """Return a copy that computes the same with tanh in place of sigmoid hidden units.
-
-    Raises:
-        NetworkError: if it has no biases to fold the shifts into, or hidden units that are not sigmoid.
-    """
-    return _converted(network, "sigmoid", "tanh", in_scale=0.5, out_scale=0.5, out_shift=0.5)
-
-
-def to_sigmoid(network: Network) -> Network:
-    """Return a copy that computes the same with sigmoid in place of tanh hidden units.
-
-    Raises:
-        NetworkError: if it has no biases to fold the shifts into, or hidden units that are not tanh.
-    """
-    return _converted(network, "tanh", "sigmoid", in_scale=2.0, out_scale=2.0, out_shift=-1.0)
-
-
-def _converted(
-    network: Network, old: str, new: str, *, in_scale: float, out_scale: float, out_shift: float
+def to_training(
+    network: Network, *, center_inputs: bool = False, center_hidden: bool = False, softmax: bool = False
 ) -> Network:
-    """Replace hidden units by others, where old(z) = out_scale * new(in_scale * z) + out_shift."""
-    copy = network.copy()
-    if copy.biases is None or any(name != old for name in copy.activations[:-1]):
-        raise NetworkError(f"centring needs biases and {old} hidden units")
-    for i in range(len(copy.weights) - 1):
-        copy.weights[i] *= in_scale
-        copy.biases[i] *= in_scale
-        copy.biases[i + 1] += copy.weights[i + 1].sum(axis=1) * out_shift
-        copy.weights[i + 1] *= out_scale
-    copy.activations = (*[new] * (len(copy.weights) - 1), copy.activations[-1])
-    return copy
+    """Return a copy in the coordinates in which it is to be trained; `from_training` goes back.
 
-
-def with_softmax(network: Network) -> Network:
-    """Return a copy with softmax in place of sigmoid outputs: it gives the same answers."""
-    copy = network.copy()
-    copy.activations = (*copy.activations[:-1], "softmax")
-    return copy
-
-
-def with_sigmoid(network: Network, inputs: Floats) -> Network:
-    """Return a copy with sigmoid in place of softmax outputs: it gives the same answers.
-
-    Softmax looks only at the differences of its weighted sums. For sigmoids to be apart from 0 and 1, all
-    output biases are moved alike, so that over the inputs (n, n_in) the middle between the largest and the
-    second weighted sum is zero on average.
+    Args:
+        network: sigmoid hidden layers, any number of them.
+        center_inputs: the copy computes the same from inputs less `INPUT_MEAN`.
+        center_hidden: the copy computes the same with tanh hidden units.
+        softmax: the copy has softmax in place of sigmoid outputs; its largest output is the same one.
 
     Raises:
-        NetworkError: if it has no biases to move.
+        NetworkError: if it has no biases, or other hidden units.
     """
     copy = network.copy()
-    if copy.biases is None:
-        raise NetworkError("softmax outputs need biases to become sigmoid ones")
-    copy.activations = (*copy.activations[:-1], "linear")
-    largest = np.sort(copy.forward(inputs), axis=1)[:, -2:]
-    copy.biases[-1] -= largest.mean()
-    copy.activations = (*copy.activations[:-1], "sigmoid")
+    if center_inputs:
+        _shift_inputs(copy, INPUT_MEAN)
+    if center_hidden:
+        _replace_hidden(copy, "sigmoid", "tanh", in_scale=0.5, out_scale=0.5, out_shift=0.5)
+    if softmax:
+        copy.activations = (*copy.activations[:-1], "softmax")
     return copy
+
+
+def from_training(
+    network: Network,
+    inputs: Floats,
+    *,
+    center_inputs: bool = False,
+    center_hidden: bool = False,
+    softmax: bool = False,
+) -> Network:
+    """Return a copy that takes inputs as they are, with sigmoid units: the reverse of `to_training`.
+
+    Softmax depends only on the differences of its weighted sums. For sigmoid outputs all output biases are
+    moved by the same number: the mean, over the inputs, of the two largest weighted sums then is zero. So
+    the largest output of a sample is mostly above 1/2, and the others below.
+
+    Args:
+        network: as `to_training` returned it, and trained since.
+        inputs: (n, n_in), typical inputs, not centered; looked at only where `softmax` is true.
+        center_inputs: as given to `to_training`.
+        center_hidden: likewise.
+        softmax: likewise.
+
+    Raises:
+        NetworkError: if it has no biases, or other units than these.
+    """
+    copy = network.copy()
+    if center_hidden:
+        _replace_hidden(copy, "tanh", "sigmoid", in_scale=2.0, out_scale=2.0, out_shift=-1.0)
+    if center_inputs:
+        _shift_inputs(copy, -INPUT_MEAN)
+    if softmax:
+        copy.activations = (*copy.activations[:-1], "linear")
+        two_largest = np.sort(copy.forward(inputs), axis=1)[:, -2:]
+        _biases(copy)[-1] -= two_largest.mean()
+        copy.activations = (*copy.activations[:-1], "sigmoid")
+    return copy
+
+
+def _biases(network: Network) -> list[Floats]:
+    if network.biases is None:
+        raise NetworkError("a change of coordinates needs biases, and this network has none")
+    return network.biases
+
+
+def _shift_inputs(network: Network, shift: np.float32) -> None:
+    """Let the network compute from ``inputs - shift`` what it computed from the inputs."""
+    _biases(network)[0] += network.weights[0].sum(axis=1) * shift
+
+
+def _replace_hidden(
+    network: Network, old: str, new: str, *, in_scale: float, out_scale: float, out_shift: float
+) -> None:
+    """Replace hidden activations, where ``old(z) = out_scale * new(in_scale * z) + out_shift``."""
+    weights, biases, last = network.weights, _biases(network), len(network.weights) - 1
+    if any(name != old for name in network.activations[:-1]):
+        raise NetworkError(f"centered hidden units need {old} hidden units, not {network.activations[:-1]}")
+    for i in range(last):
+        weights[i] *= in_scale
+        biases[i] *= in_scale
+        biases[i + 1] += weights[i + 1].sum(axis=1) * out_shift
+        weights[i + 1] *= out_scale
+    network.activations = (*[new] * last, network.activations[-1])

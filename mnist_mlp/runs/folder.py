@@ -13,12 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mnist_mlp.errors import MnistMlpError, quoted
-from mnist_mlp.nn.network import Network
-from mnist_mlp.training.recipe import Recipe, RecipeError
+from mnist_mlp.errors import MnistMlpError, printable, quoted
 from mnist_mlp.files.arrays import OtherKindError, load_arrays
 from mnist_mlp.files.atomic import StorageError, describe, read_text, remove_leftovers, write_text
-from mnist_mlp.errors import printable
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.recipe import Recipe, RecipeError
 
 PLAN, CHECKPOINT, MODEL, SCORECARD = (
     "run.json",

@@ -11,14 +11,14 @@ from time import perf_counter
 from typing import Any
 
 from mnist_mlp.digits.images import Digits
-from mnist_mlp.training.checks import examine_digits, examine_network
-from mnist_mlp.runs.folder import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
-from mnist_mlp.nn.network import Network
-from mnist_mlp.training.recipe import Recipe
-from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
-from mnist_mlp.files.arrays import load_arrays, save_arrays
 from mnist_mlp.errors import printable
+from mnist_mlp.files.arrays import load_arrays, save_arrays
 from mnist_mlp.files.atomic import read_text, remove_leftovers, write_text
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
+from mnist_mlp.runs.folder import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
+from mnist_mlp.training.checks import examine_digits, examine_network
+from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.trainer import EpochRecord, Progress, Training, TrainingError, outputs_for
 
 
@@ -90,7 +90,7 @@ def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Sc
             f"--validation {held_out:,} leaves none of the {len(data.train):,} training digits to learn from"
         )
     kept = len(data.train) - held_out
-    network = Network([784, recipe.hidden, 10], start=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
     training = Training(
         network, data.train[:kept], recipe, validation=data.train[kept:] if held_out else None
     )

@@ -14,18 +14,10 @@ from mnist_mlp.digits.images import Digits, encode_targets, scale_in_place, scal
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.nn.blas import Floats
 from mnist_mlp.nn.losses import LOSSES
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import SGD, Adam, MiniBatchTrainer
 from mnist_mlp.nn.network import Network, NetworkError
-from mnist_mlp.nn.online import BLOCK_SIZE, OnlineDescent
-from mnist_mlp.nn.reparametrize import (
-    INPUT_MEAN,
-    shift_inputs,
-    to_sigmoid,
-    to_tanh,
-    with_sigmoid,
-    with_softmax,
-)
-from mnist_mlp.nn.worker import worker_pays
+from mnist_mlp.nn.online import BLOCK_SIZE, OnlineTrainer
+from mnist_mlp.nn.reparametrize import INPUT_MEAN, from_training, to_training
 from mnist_mlp.training.recipe import Recipe
 
 # Rows are read, trained on and reported in chunks of about this many, to keep memory flat.
@@ -131,23 +123,26 @@ class Training:
         self._recipe = recipe
         self._distortion = distortion_of(recipe)
         self._softmax = recipe.loss == "softmax-cross-entropy"
-        self._network = self._prepared(network)
+        self._coordinates = {
+            "center_inputs": recipe.centred,
+            "center_hidden": recipe.tanh,
+            "softmax": self._softmax,
+        }
+        self._network = to_training(network, **self._coordinates)
         self._average = self._network.copy() if recipe.averaging else self._network
         self._steps_an_epoch = -(-len(digits) // recipe.batch_size)
         self._inputs = np.empty((_CHUNK if recipe.online else recipe.batch_size, 784), network.dtype)
         self._inner: dict[int, list[Floats]] = {}  # by the chunk's first row
-        self._descent: Descent | OnlineDescent
+        self._descent: MiniBatchTrainer | OnlineTrainer
         if recipe.online:
-            self._descent = OnlineDescent(self._network, recipe.loss, beside=worker_pays())
+            self._descent = OnlineTrainer(self._network, recipe.loss)
         else:
-            self._descent = Descent(
+            adam, decay = recipe.optimiser == "adam", recipe.weight_decay
+            self._descent = MiniBatchTrainer(
                 self._network,
-                rows=recipe.batch_size,
+                batch_size=recipe.batch_size,
                 loss=recipe.loss,
-                learning_rate=recipe.learning_rate,
-                optimiser=recipe.optimiser,
-                momentum=recipe.momentum,
-                weight_decay=recipe.weight_decay,
+                optimizer=Adam(decay) if adam else SGD(recipe.momentum, decay),
             )
 
     @property
@@ -157,24 +152,7 @@ class Training:
 
     def result(self) -> Network:
         """A copy of the network as trained so far, averaged, and fit for what `scale_pixels` gives."""
-        network = self._average
-        if self._recipe.tanh:
-            network = to_sigmoid(network)
-        if self._recipe.centred:
-            network = shift_inputs(network, -INPUT_MEAN)
-        if self._softmax:
-            network = with_sigmoid(network, scale_pixels(self._images[:_CHUNK]))
-        return network.copy()
-
-    def _prepared(self, network: Network) -> Network:
-        """A copy in the coordinates in which the recipe trains; `result` goes back."""
-        if self._softmax:
-            network = with_softmax(network)
-        if self._recipe.centred:
-            network = shift_inputs(network, INPUT_MEAN)
-        if self._recipe.tanh:
-            network = to_tanh(network)
-        return network.copy()
+        return from_training(self._average, scale_pixels(self._images[:_CHUNK]), **self._coordinates)
 
     def run_epoch(self, on_progress: Callable[[Progress], object] | None = None) -> EpochRecord:
         """Train for one epoch.
@@ -236,14 +214,14 @@ class Training:
     ) -> Floats:
         """Train on a chunk of rows, from a step on; return the outputs of each before its own update."""
         recipe, images = self._recipe, self._images[chunk]
-        if isinstance(self._descent, OnlineDescent):
+        if isinstance(self._descent, OnlineTrainer):
             inputs, rate = self._batch_inputs(images, rng), self._learning_rate(step)
             return self._descent.train(inputs, targets, rate, self._inner_of(chunk))
         outputs = np.empty_like(targets)
         for first in range(0, len(images), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
-            self._descent.learning_rate = self._learning_rate(step)
-            outputs[batch] = self._descent.step(self._batch_inputs(images[batch], rng), targets[batch])
+            inputs = self._batch_inputs(images[batch], rng)
+            outputs[batch] = self._descent.step(inputs, targets[batch], self._learning_rate(step))
             step += 1
             if recipe.averaging and step % _STEPS_BETWEEN_AVERAGES == 1:
                 self._average_in(step // _STEPS_BETWEEN_AVERAGES + 1)
@@ -290,7 +268,7 @@ class Training:
             return None, None
         network = self.result()
         if self._softmax:
-            network = with_softmax(network)
+            network = to_training(network, softmax=True)
         outputs = outputs_for(network, self._validation.images)
         loss = LOSSES[self._recipe.loss].value(outputs, self._targets(self._validation.labels))
         return float(loss.mean()), float((outputs.argmax(axis=1) == self._validation.labels).mean())
@@ -300,7 +278,7 @@ class Training:
         arrays = {f"network.{i}": array for i, array in enumerate(self._network.parameters())}
         if self._average is not self._network:
             arrays |= {f"average.{i}": array for i, array in enumerate(self._average.parameters())}
-        if isinstance(self._descent, Descent):
+        if isinstance(self._descent, MiniBatchTrainer):
             arrays |= {f"descent.{name}": array for name, array in self._descent.state().items()}
         return arrays, {"history": [asdict(record) for record in self.history]}
 
@@ -323,7 +301,7 @@ class Training:
         self.history = history
         for name, array in own.items():
             array[...] = arrays[name]
-        if isinstance(self._descent, Descent):
+        if isinstance(self._descent, MiniBatchTrainer):
             state = {name.removeprefix("descent."): array for name, array in arrays.items()}
             self._descent.restore({name: state[name] for name in self._descent.state()})
 

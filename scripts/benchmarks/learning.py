@@ -26,7 +26,7 @@ from benchmarks.timing import in_turn, microseconds, seconds
 from mnist_mlp.digits.images import scale_pixels
 from mnist_mlp.files.arrays import save_arrays
 from mnist_mlp.nn.blas import Floats, multiply_into
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 from mnist_mlp.nn.network import Network
 from mnist_mlp.nn.online import BLOCK_SIZE, train_online
 from mnist_mlp.training.recipe import RECIPES
@@ -89,18 +89,19 @@ def batches(setup: Setup) -> list[Result]:
 
 
 def _network() -> Network:
-    return Network([784, 200, 10], start="normal-fan-in", biases=True, rng=1)
+    return Network([784, 200, 10], init="normal-fan-in", biases=True, rng=1)
 
 
 def our_epoch(network: Network, images: NDArray[np.uint8], targets: Floats, size: int) -> Callable[[], None]:
     """An epoch in mini-batches of images kept as bytes, each batch scaled as it comes."""
-    descent = Descent(network, rows=size, loss="cross-entropy", learning_rate=LEARNING_RATE)
+    trainer = MiniBatchTrainer(network, batch_size=size, loss="cross-entropy", optimizer=SGD())
     inputs = np.empty((size, 784), np.float32)
 
     def epoch() -> None:
         for first in range(0, len(images), size):
             batch = images[first : first + size]
-            descent.step(scale_pixels(batch, out=inputs[: len(batch)]), targets[first : first + size])
+            scaled = scale_pixels(batch, out=inputs[: len(batch)])
+            trainer.step(scaled, targets[first : first + size], LEARNING_RATE)
 
     return epoch
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp import Network
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 
 CSV = Path(__file__).with_name("house_prices.csv")
 DOCUMENT_R2, DOCUMENT_SECONDS = 0.803, 6.9
@@ -47,28 +47,25 @@ def trained(rows: Array, rng: np.random.Generator, epochs: int = EPOCHS) -> tupl
     network = Network(
         [rows.shape[1] - 1, HIDDEN, 1],
         ["sigmoid", "linear"],
-        start="normal-fan-in",
+        init="normal-fan-in",
         biases=True,
         rng=rng,
         dtype=np.float64,
     )
-    # The document's mean squared error has no half, and so twice the gradient of `squared-error`.
-    descent = Descent(
+    trainer = MiniBatchTrainer(
         network,
-        rows=BATCH_SIZE,
+        batch_size=BATCH_SIZE,
         loss="squared-error",
-        learning_rate=2 * LEARNING_RATE,
-        momentum=MOMENTUM,
-        weight_decay=WEIGHT_DECAY,
+        optimizer=SGD(momentum=MOMENTUM, weight_decay=WEIGHT_DECAY),
     )
     rates = []
-    for _ in range(epochs):
+    for epoch in range(epochs):
+        rates.append(LEARNING_RATE * (1 - epoch / epochs))
         shuffled = rng.permutation(rows)
         for first in range(0, len(rows), BATCH_SIZE):
             batch = shuffled[first : first + BATCH_SIZE]
-            descent.step(batch[:, :-1], batch[:, -1:])
-        rates.append(descent.learning_rate / 2)
-        descent.learning_rate -= 2 * LEARNING_RATE / epochs
+            # The document's mean squared error has no half, and so twice the gradient of `squared-error`.
+            trainer.step(batch[:, :-1], batch[:, -1:], learning_rate=2 * rates[-1])
     return network, rates
 
 

@@ -8,7 +8,7 @@ It prints no outputs; what is asked is that each ends on its own side of 0.5.
 import numpy as np
 
 from mnist_mlp import Network
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 
 INPUTS = np.array([[0.0, 0.0, 1.0], [1.0, 1.0, 1.0], [1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
 TARGETS = np.array([[0.0], [1.0], [1.0], [0.0]])
@@ -20,9 +20,9 @@ def trained(seed: int) -> Network:
     rng = np.random.default_rng(seed)
     network = Network.from_arrays([rng.normal(0, 0.1, (5, 3)), rng.normal(0, 0.1, (1, 5))])
     # A step goes down the mean over the rows, so the sum over four rows is four times the rate.
-    descent = Descent(network, rows=4, loss="squared-error", learning_rate=1.0 * len(INPUTS))
+    trainer = MiniBatchTrainer(network, batch_size=4, loss="squared-error", optimizer=SGD())
     for _ in range(UPDATES):
-        descent.step(INPUTS, TARGETS)
+        trainer.step(INPUTS, TARGETS, learning_rate=1.0 * len(INPUTS))
     return network
 
 

@@ -71,7 +71,7 @@ def example(sizes: list[int], activations: list[str], *, biases: bool) -> tuple[
     """A network in float64 with five rows, none of which lies near a ReLU's kink."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
-        network = Network(sizes, activations, start="normal-fan-in", biases=biases, rng=rng, dtype=np.float64)
+        network = Network(sizes, activations, init="normal-fan-in", biases=biases, rng=rng, dtype=np.float64)
         for b in network.biases or []:
             b[:] = rng.normal(0, 0.5, b.shape)
         inputs = rng.normal(size=(5, sizes[0]))
@@ -128,11 +128,11 @@ def test_a_slope_wrong_by_a_hundred_thousandth_is_found(
 @pytest.mark.parametrize(
     ("loss", "change"),
     [
-        ("squared-error", {"slope_handed_back": False}),
-        ("cross-entropy", {"slope_in_weights": True}),
-        ("cross-entropy", {"slope_handed_back": True}),
-        ("raw-error", {"slope_in_weights": False}),
-        ("raw-error", {"slope_handed_back": True}),
+        ("squared-error", {"derivative_backpropagated": False}),
+        ("cross-entropy", {"derivative_in_output_layer": True}),
+        ("cross-entropy", {"derivative_backpropagated": True}),
+        ("raw-error", {"derivative_in_output_layer": False}),
+        ("raw-error", {"derivative_backpropagated": True}),
     ],
 )
 def test_an_output_slope_too_many_or_too_few_is_found(

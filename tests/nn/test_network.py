@@ -49,7 +49,7 @@ def test_the_documents_network_is_the_default() -> None:
 )
 def test_the_normal_starts(start: str, deviations: tuple[float, float]) -> None:
     # 400 inputs, 100 hidden, 25 outputs: 1/sqrt(100) and 1/sqrt(25), or 1/sqrt(400) and 1/sqrt(100)
-    network = Network([400, 100, 25], start=start, rng=1)
+    network = Network([400, 100, 25], init=start, rng=1)
     for W, deviation in zip(network.weights, deviations, strict=True):
         assert W.std() == pytest.approx(deviation, rel=0.05)
         assert W.mean() == pytest.approx(0, abs=4 * deviation / W.size**0.5)
@@ -152,7 +152,7 @@ def test_forward_over_several_chunks_and_over_no_rows() -> None:
     [
         (lambda: Network([5], rng=1), "needs inputs and a layer"),
         (lambda: Network([5, 0, 2], rng=1), r"sizes \[5, 0, 2\]"),
-        (lambda: Network([5, 2], start="zero", rng=1), "start 'zero' is not known; choose one of uniform, "),
+        (lambda: Network([5, 2], init="zero", rng=1), "init 'zero' is not known; choose one of uniform, "),
         (lambda: Network([5, 2], ["step"], rng=1), "activation 'step' is not known; choose one of sigmoid, "),
         (lambda: Network([5, 2], ["tanh", "tanh"], rng=1), "1 layers need as many activations, not 2"),
         (lambda: Network([5, 2], rng=1, dtype=np.int32), "computes in float32 or float64, not int32"),

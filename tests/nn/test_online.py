@@ -1,6 +1,5 @@
 """Online training against a plain loop over the rows, written out below in float64."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -13,16 +12,12 @@ from numpy.typing import NDArray
 
 from mnist_mlp import Network, encode_targets, load_mnist, scale_pixels, train_online
 from mnist_mlp.nn.network import NetworkError
-from mnist_mlp.nn.online import BLOCK_SIZE, OnlineDescent
+from mnist_mlp.nn.online import BLOCK_SIZE, OnlineTrainer
 
 Array = NDArray[Any]
 
 DATA = Path(__file__).parents[2] / "data"
 
-linux = pytest.mark.skipif(sys.platform != "linux", reason="a second process is for Linux alone")
-with_and_without_second_process = pytest.mark.parametrize(
-    "beside", [False, pytest.param(True, marks=linux)], ids=["alone", "beside"]
-)
 
 Function: TypeAlias = Callable[[Array], Array]
 
@@ -109,13 +104,12 @@ def test_the_documents_loop_on_500_digits(
     np.testing.assert_allclose(before, outputs, atol=1e-3)
 
 
-@with_and_without_second_process
 def test_in_float64_the_difference_is_rounding_alone(
-    digits: tuple[Array, Array], documents: tuple[Network, Network, Array], beside: bool
+    digits: tuple[Array, Array], documents: tuple[Network, Network, Array]
 ) -> None:
     start, expected, outputs = documents
     network = Network.from_arrays([W.astype(np.float64) for W in start.weights])
-    before = OnlineDescent(network, "raw-error", beside=beside).train(*digits, 0.3)
+    before = OnlineTrainer(network, "raw-error").train(*digits, 0.3)
     assert_same(network, expected, start, 1e-11)
     np.testing.assert_allclose(before, outputs, atol=1e-11)
 
@@ -143,17 +137,16 @@ CASES = [
 ]
 
 
-@with_and_without_second_process
 @pytest.mark.parametrize("block_size", [1, 7, 48])
 @pytest.mark.parametrize("biases", ["none", "fixed", "trained"])
 @pytest.mark.parametrize(("loss", "activations"), CASES)
 def test_other_losses_layers_and_biases(
-    loss: str, activations: list[str], biases: str, block_size: int, beside: bool
+    loss: str, activations: list[str], biases: str, block_size: int
 ) -> None:
     rng = np.random.default_rng(0)
     sizes = [6, *[5, 4, 3][: len(activations) - 1], 2]
     start = Network(
-        sizes, activations, start="normal-fan-in", biases=biases != "none", rng=rng, dtype=np.float64
+        sizes, activations, init="normal-fan-in", biases=biases != "none", rng=rng, dtype=np.float64
     )
     for b in start.biases or []:
         b[:] = rng.normal(size=b.shape)
@@ -162,9 +155,7 @@ def test_other_losses_layers_and_biases(
     expected, outputs = train_row_by_row(start, inputs, targets, **options)  # type: ignore[arg-type]
 
     network = start.copy()
-    online = OnlineDescent(
-        network, loss, train_biases=biases == "trained", block_size=block_size, beside=beside
-    )
+    online = OnlineTrainer(network, loss, train_biases=biases == "trained", block_size=block_size)
     before = online.train(inputs, targets, 0.05)
     assert_same(network, expected, start, 1e-11)
     np.testing.assert_allclose(before, outputs, rtol=1e-11, atol=1e-11)
@@ -173,12 +164,11 @@ def test_other_losses_layers_and_biases(
             np.testing.assert_array_equal(b, fixed)
 
 
-@with_and_without_second_process
-def test_chunk_by_chunk_with_a_rate_for_each(beside: bool) -> None:
+def test_chunk_by_chunk_with_a_rate_for_each() -> None:
     rng = np.random.default_rng(0)
     start = Network([6, 5, 2], biases=True, rng=rng, dtype=np.float64)
     network, expected = start.copy(), start
-    online = OnlineDescent(network, block_size=8, beside=beside)
+    online = OnlineTrainer(network, block_size=8)
     for rows, rate in [(20, 0.3), (20, 0.3), (7, 0.3), (20, 0.05), (3, 0.05), (20, 0.3)]:
         inputs, targets = rng.normal(size=(rows, 6)), rng.random((rows, 2))
         expected, outputs = train_row_by_row(expected, inputs, targets, rate, "raw-error")
@@ -186,20 +176,19 @@ def test_chunk_by_chunk_with_a_rate_for_each(beside: bool) -> None:
     assert_same(network, expected, start, 1e-9)
 
 
-@with_and_without_second_process
-def test_what_was_computed_from_the_inputs_serves_again_at_any_rate(beside: bool) -> None:
+def test_what_was_computed_from_the_inputs_serves_again_at_any_rate() -> None:
     rng = np.random.default_rng(0)
     start = Network([6, 5, 2], biases=True, rng=rng, dtype=np.float64)
     inputs, targets = rng.normal(size=(20, 6)), rng.random((20, 2))
     network, expected = start.copy(), start
-    online = OnlineDescent(network, block_size=8, beside=beside)
-    inner: list[Array] = []
+    online = OnlineTrainer(network, block_size=8)
+    gram_cache: list[Array] = []
     for rate in [0.3, 0.3, 0.05]:
         expected, outputs = train_row_by_row(expected, inputs, targets, rate, "raw-error")
-        np.testing.assert_allclose(online.train(inputs, targets, rate, inner), outputs, rtol=1e-9)
-        assert len(inner) == 3  # blocks
+        np.testing.assert_allclose(online.train(inputs, targets, rate, gram_cache), outputs, rtol=1e-9)
+        assert len(gram_cache) == 3  # blocks
     assert_same(network, expected, start, 1e-9)
-    for products, x in zip(inner, [inputs[:8], inputs[8:16], inputs[16:]], strict=True):
+    for products, x in zip(gram_cache, [inputs[:8], inputs[8:16], inputs[16:]], strict=True):
         np.testing.assert_allclose(products[-len(x) :], x @ x.T, rtol=1e-12)
 
 
@@ -209,18 +198,17 @@ def test_what_was_computed_from_the_inputs_serves_again_at_any_rate(beside: bool
     rows=st.integers(0, 40),
     block_size=st.integers(1, 50),
     biases=st.booleans(),
-    beside=st.booleans() if sys.platform == "linux" else st.just(False),
     seed=st.integers(0, 2**32 - 1),
 )
 def test_any_shape_and_block(
-    *, sizes: list[int], rows: int, block_size: int, biases: bool, beside: bool, seed: int
+    *, sizes: list[int], rows: int, block_size: int, biases: bool, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     start = Network(sizes, biases=biases, rng=rng, dtype=np.float64)
     inputs, targets = rng.normal(size=(rows, sizes[0])), rng.random((rows, sizes[-1]))
     expected, outputs = train_row_by_row(start, inputs, targets, 0.3, "raw-error")
     network = start.copy()
-    before = OnlineDescent(network, block_size=block_size, beside=beside).train(inputs, targets, 0.3)
+    before = OnlineTrainer(network, block_size=block_size).train(inputs, targets, 0.3)
     assert_same(network, expected, start, 1e-9)
     np.testing.assert_allclose(before, outputs.reshape(before.shape), rtol=1e-9, atol=1e-13)
 

@@ -32,7 +32,7 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_mlp import Network, train_online
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 
 INPUTS = np.array([[0.05, 0.10]])
 TARGETS = np.array([[0.01, 0.99]])
@@ -52,9 +52,9 @@ def online(network: Network, updates: int) -> None:
 
 
 def mini_batches_of_one(network: Network, updates: int) -> None:
-    descent = Descent(network, rows=1, loss="squared-error", learning_rate=0.5, train_biases=False)
+    trainer = MiniBatchTrainer(network, batch_size=1, optimizer=SGD(), train_biases=False)
     for _ in range(updates):
-        descent.step(INPUTS, TARGETS)
+        trainer.step(INPUTS, TARGETS, 0.5)
 
 
 def error(network: Network) -> float:

@@ -80,7 +80,7 @@ def test_pytorch_learns_the_same_in_the_compared_epochs() -> None:
     pytest.importorskip("torch")
     digits = load_mnist(ROOT / "data")[:300]
     targets = encode_targets(digits.labels)
-    network = Network([784, 200, 10], start="normal-fan-in", biases=True, rng=1)
+    network = Network([784, 200, 10], init="normal-fan-in", biases=True, rng=1)
     start, model = network.copy(), pytorch_network(network)
     our_epoch(network, digits.images, targets, 32)()
     pytorch_epoch(model, scale_pixels(digits.images), targets, 32)()

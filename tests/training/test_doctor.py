@@ -128,7 +128,7 @@ def test_guessing_is_named(mnist_train: Digits) -> None:
 def test_no_recipe_gives_a_warning_on_mnist(name: str, mnist_train: Digits) -> None:
     # Fewer digits are the harder case: fewer updates before the first look.
     recipe, digits = RECIPES[name], mnist_train[:10_000]
-    network = Network([784, recipe.hidden, 10], start=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
     training = Training(network, digits, recipe)
     training.run_epoch()
     assert examine_network(training.result(), digits) == []

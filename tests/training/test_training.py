@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import MiniBatchTrainer
 from mnist_mlp.nn.network import Network, NetworkError
 from mnist_mlp.nn.online import train_online
 from mnist_mlp.training.recipe import RECIPES, Recipe
@@ -56,7 +56,7 @@ each_kind = pytest.mark.parametrize("recipe", RECIPES_OF_ALL_KINDS.values(), ids
 
 
 def network_for(recipe: Recipe, hidden: int = 16) -> Network:
-    return Network([784, hidden, 10], start=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    return Network([784, hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
 
 
 def assert_same_bytes(found: Network, expected: Network) -> None:
@@ -68,12 +68,12 @@ def rates(recipe: Recipe, digits: Digits, **settings: Any) -> list[float]:
     seen: list[float] = []
     training = Training(network_for(recipe), digits, recipe.with_settings(settings))
     descent = training._descent
-    assert isinstance(descent, Descent)
+    assert isinstance(descent, MiniBatchTrainer)
     step = descent.step
 
-    def watched(inputs: Any, targets: Any) -> Any:
-        seen.append(descent.learning_rate)
-        return step(inputs, targets)
+    def watched(inputs: Any, targets: Any, learning_rate: float) -> Any:
+        seen.append(learning_rate)
+        return step(inputs, targets, learning_rate)
 
     descent.step = watched  # type: ignore[method-assign]
     while not training.finished:
@@ -236,7 +236,7 @@ def test_adams_count_of_steps_must_be_that_of_the_epochs_done(few_digits: Digits
 def test_a_state_that_is_not_finite_is_refused(few_digits: Digits) -> None:
     recipe = RECIPES_OF_ALL_KINDS["momentum"]
     arrays, values = Training(network_for(recipe), few_digits, recipe).state()
-    arrays["descent.moments.0"][0, 0] = np.nan
+    arrays["descent.velocity.0"][0, 0] = np.nan
     with pytest.raises(TrainingError, match="does not belong"):
         Training(network_for(recipe), few_digits, recipe).restore(arrays, values)
 
@@ -403,11 +403,11 @@ def test_a_run_of_a_single_step_has_a_mean_too(few_digits: Digits) -> None:
 def weights_after_each_step(training: Training) -> list[np.ndarray]:
     seen: list[np.ndarray] = []
     descent = training._descent
-    assert isinstance(descent, Descent)
-    step: Callable[[Any, Any], Any] = descent.step
+    assert isinstance(descent, MiniBatchTrainer)
+    step: Callable[[Any, Any, float], Any] = descent.step
 
-    def watched(inputs: Any, targets: Any) -> Any:
-        outputs = step(inputs, targets)
+    def watched(inputs: Any, targets: Any, learning_rate: float) -> Any:
+        outputs = step(inputs, targets, learning_rate)
         seen.append(training._network.weights[0].astype(float))
         return outputs
 

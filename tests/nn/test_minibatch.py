@@ -1,3 +1,5 @@
+"""Mini-batch training: by hand, against slow implementations of the published formulas, and resumed."""
+
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,10 +10,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mnist_mlp import Network
-from mnist_mlp.nn.minibatch import Descent
+from mnist_mlp.nn.minibatch import SGD, Adam, MiniBatchTrainer, Optimizer
 from mnist_mlp.nn.network import NetworkError
 
 Array = NDArray[Any]
+
+
+def trainer_of(
+    network: Network, optimizer: Optimizer, batch_size: int = 10, **options: Any
+) -> MiniBatchTrainer:
+    return MiniBatchTrainer(network, batch_size=batch_size, optimizer=optimizer, **options)
 
 
 def neuron(weight: float, bias: float) -> Network:
@@ -45,54 +53,43 @@ def assert_close(network: Network, expected: Network) -> None:
 
 
 def test_two_steps_of_plain_descent() -> None:
-    # Weight 2, bias 1; rows 1 -> 0 and 3 -> 5. Outputs 3 and 7, errors 3 and 2.
+    # Weight 2, bias 1; samples 1 -> 0 and 3 -> 5. Outputs 3 and 7, errors 3 and 2.
     # Means: weight (3 x 1 + 2 x 3) / 2 = 4.5, bias 2.5; with rate 0.1: weight 1.55, bias 0.75.
-    # Outputs 2.3 and 5.4, errors 2.3 and 0.4: weight (2.3 + 1.2) / 2 = 1.75, bias 1.35: 1.375, 0.615.
+    # Outputs 2.3 and 5.4, errors 2.3 and 0.4: weight (2.3 + 1.2) / 2 = 1.75, bias 1.35; with rate 0.2:
+    # weight 1.2, bias 0.48.
     network = neuron(2, 1)
-    descent = Descent(network, rows=2, learning_rate=0.1)
+    trainer = trainer_of(network, SGD(), batch_size=2)
     batch = np.array([[1.0], [3.0]]), np.array([[0.0], [5.0]])
-    assert descent.step(*batch).tolist() == [[3], [7]]
+    assert trainer.step(*batch, 0.1).tolist() == [[3], [7]]
     assert values(network) == pytest.approx([1.55, 0.75])
-    descent.step(*batch)
-    assert values(network) == pytest.approx([1.375, 0.615])
+    trainer.step(*batch, 0.2)
+    assert values(network) == pytest.approx([1.2, 0.48])
 
 
 def test_two_steps_with_momentum_and_decay() -> None:
-    # Weight 1, no bias, row 1 -> 0: the gradient is the weight. Rate 0.1, momentum 0.5, decay 0.2:
-    # moment -0.1, weight 1 x (1 - 0.02) - 0.1 = 0.88;
-    # moment 0.5 x -0.1 - 0.088 = -0.138, weight 0.88 x 0.98 - 0.138 = 0.7244.
+    # Weight 1, no bias, sample 1 -> 0: the gradient is the weight. Rate 0.1, momentum 0.5, decay 0.2:
+    # velocity -0.1, weight 1 x (1 - 0.02) - 0.1 = 0.88;
+    # velocity 0.5 x -0.1 - 0.088 = -0.138, weight 0.88 x 0.98 - 0.138 = 0.7244.
     network = Network.from_arrays([[[1.0]]], activations=["linear"])
-    descent = Descent(network, rows=1, learning_rate=0.1, momentum=0.5, weight_decay=0.2)
+    trainer = trainer_of(network, SGD(momentum=0.5, weight_decay=0.2))
     for expected in (0.88, 0.7244):
-        descent.step(np.ones((1, 1)), np.zeros((1, 1)))
+        trainer.step(np.ones((1, 1)), np.zeros((1, 1)), 0.1)
         assert values(network) == pytest.approx([expected])
 
 
 def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient() -> None:
     # m / sqrt(v) = g / |g| after the corrections, as the paper says; both gradients are positive here
     network = neuron(2, 1)
-    Descent(network, rows=1, learning_rate=0.01, optimiser="adam").step(np.array([[1e3]]), np.zeros((1, 1)))
+    trainer_of(network, Adam()).step(np.array([[1e3]]), np.zeros((1, 1)), 0.01)
     assert values(network) == pytest.approx([1.99, 0.99])
 
 
-def test_decay_shrinks_weights_and_leaves_biases() -> None:
+@pytest.mark.parametrize("optimizer", [SGD(0.0, 0.1), SGD(0.9, 0.1), Adam(0.1)])
+def test_decay_shrinks_weights_and_leaves_biases(optimizer: Optimizer) -> None:
     # The error is 0, so nothing but decay changes anything: 2 x (1 - 0.5 x 0.1) = 1.9
-    for options in ({}, {"momentum": 0.9}, {"optimiser": "adam"}):
-        network = neuron(2, 1)
-        descent = Descent(network, rows=1, learning_rate=0.5, weight_decay=0.1, **options)
-        descent.step(np.array([[3.0]]), np.array([[7.0]]))
-        assert values(network) == pytest.approx([1.9, 1])
-
-
-def test_the_learning_rate_can_be_read_and_changed() -> None:
-    network = neuron(2, 0)
-    descent = Descent(network, rows=1, learning_rate=0.5, train_biases=False)
-    assert descent.learning_rate == 0.5
-    descent.step(np.ones((1, 1)), np.zeros((1, 1)))
-    assert values(network) == [1, 0]
-    descent.learning_rate /= 2
-    descent.step(np.ones((1, 1)), np.zeros((1, 1)))
-    assert values(network) == [0.75, 0]
+    network = neuron(2, 1)
+    trainer_of(network, optimizer).step(np.array([[3.0]]), np.array([[7.0]]), 0.5)
+    assert values(network) == pytest.approx([1.9, 1])
 
 
 # Against slow implementations
@@ -100,16 +97,16 @@ def test_the_learning_rate_can_be_read_and_changed() -> None:
 
 @pytest.mark.parametrize("loss", ["squared-error", "cross-entropy", "raw-error"])
 @pytest.mark.parametrize(("momentum", "decay"), [(0.0, 0.0), (0.0, 0.1), (0.9, 0.0), (0.9, 0.1)])
-def test_descent_is_the_textbooks(loss: str, momentum: float, decay: float) -> None:
+def test_sgd_is_the_textbooks(loss: str, momentum: float, decay: float) -> None:
     network, batches = example()
     slow = network.copy()
-    descent = Descent(network, rows=10, loss=loss, learning_rate=0.3, momentum=momentum, weight_decay=decay)
+    trainer = trainer_of(network, SGD(momentum, decay), loss=loss)
     velocity = [np.zeros_like(array) for array in slow.parameters()]
     for batch in batches * 3:
-        np.testing.assert_allclose(descent.step(*batch), slow.forward(batch[0]), rtol=1e-10)
-        slopes = gradients(slow, batch, loss)
-        for array, v, slope in zip(slow.parameters(), velocity, slopes, strict=True):
-            v[...] = momentum * v - 0.3 * slope
+        np.testing.assert_allclose(trainer.step(*batch, 0.3), slow.forward(batch[0]), rtol=1e-10)
+        derivatives = gradients(slow, batch, loss)
+        for array, v, derivative in zip(slow.parameters(), velocity, derivatives, strict=True):
+            v[...] = momentum * v - 0.3 * derivative
             array[...] = array + v - (0.3 * decay * array if array.ndim == 2 else 0)
     assert_close(network, slow)
 
@@ -134,35 +131,35 @@ def adam(slow: Network, batches: list[tuple[Array, Array]], rate: float, decay: 
 def test_adam_is_the_papers(decay: float) -> None:
     network, batches = example()
     slow = network.copy()
-    descent = Descent(network, rows=10, learning_rate=0.01, optimiser="adam", weight_decay=decay)
+    trainer = trainer_of(network, Adam(decay))
     for batch in batches * 4:
-        descent.step(*batch)
+        trainer.step(*batch, 0.01)
     adam(slow, batches * 4, 0.01, decay)
     assert_close(network, slow)
 
 
-def test_adam_with_tiny_gradients_and_more_weights_than_a_chunk() -> None:
+def test_adam_with_tiny_gradients_and_many_weights() -> None:
     rng = np.random.default_rng(0)
     network = Network([200, 100, 2], rng=rng, dtype=np.float64)  # 20,000 weights in the first layer
     slow = network.copy()
     # Gradients of about 1e-8, where epsilon counts
     inputs = 1e-7 * rng.normal(size=(3, 200))
     batch = inputs, slow.forward(inputs) + 0.1
-    descent = Descent(network, rows=3, learning_rate=0.01, optimiser="adam")
+    trainer = trainer_of(network, Adam())
     for _ in range(3):
-        descent.step(*batch)
+        trainer.step(*batch, 0.01)
     adam(slow, [batch] * 3, 0.01, 0)
     assert_close(network, slow)
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"optimiser": "adam"}])
-def test_biases_can_be_held_fixed(options: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(momentum=0.9), Adam()])
+def test_biases_can_be_held_fixed(optimizer: Optimizer) -> None:
     network, batches = example()
     for b in network.biases or []:
         b[:] = np.arange(len(b)) - 1
     held, start = network.copy(), network.copy()
-    Descent(network, rows=10, learning_rate=0.1, **options).step(*batches[0])
-    Descent(held, rows=10, learning_rate=0.1, train_biases=False, **options).step(*batches[0])
+    trainer_of(network, optimizer).step(*batches[0], 0.1)
+    trainer_of(held, optimizer, train_biases=False).step(*batches[0], 0.1)
     for free, fixed, before in zip(network.weights, held.weights, start.weights, strict=True):
         np.testing.assert_array_equal(fixed, free)  # one step of the weights is the same
         assert np.not_equal(fixed, before).any()
@@ -174,9 +171,9 @@ def test_float32_follows_float64() -> None:
     network, batches = example(biases=False)
     single = Network.from_arrays([W.astype(np.float32) for W in network.weights], None, network.activations)
     for one in (network, single):
-        descent = Descent(one, rows=10, learning_rate=0.1, momentum=0.9)
+        trainer = trainer_of(one, SGD(momentum=0.9))
         for batch in batches:
-            descent.step(*batch)
+            trainer.step(*batch, 0.1)
     assert single.dtype == np.float32
     for W, other in zip(network.weights, single.weights, strict=True):
         np.testing.assert_allclose(other, W, rtol=1e-4, atol=1e-5)
@@ -184,52 +181,52 @@ def test_float32_follows_float64() -> None:
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.integers(1, 6), min_size=2, max_size=5), st.integers(1, 9), st.integers(0, 2**32 - 1))
-def test_one_step_of_any_network_goes_down_its_gradient(sizes: list[int], rows: int, seed: int) -> None:
+def test_one_step_of_any_network_goes_down_its_gradient(sizes: list[int], samples: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     network = Network(sizes, biases=bool(seed % 2), rng=rng, dtype=np.float64)
-    batch = rng.normal(size=(rows, sizes[0])), rng.random((rows, sizes[-1]))
+    batch = rng.normal(size=(samples, sizes[0])), rng.random((samples, sizes[-1]))
     slow = network.copy()
-    for array, slope in zip(slow.parameters(), gradients(slow, batch), strict=True):
-        array -= 0.1 * slope  # noqa: PLW2901  in place
-    Descent(network, rows=rows + seed % 3, learning_rate=0.1).step(*batch)
+    for array, derivative in zip(slow.parameters(), gradients(slow, batch), strict=True):
+        array -= 0.1 * derivative  # noqa: PLW2901  in place
+    trainer_of(network, SGD(), batch_size=samples + seed % 3).step(*batch, 0.1)
     assert_close(network, slow)
 
 
 # Stopping and going on
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": 0.9}, {"optimiser": "adam", "weight_decay": 0.01}])
-def test_a_restored_descent_goes_on_bit_by_bit(options: Mapping[str, Any]) -> None:
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(momentum=0.9), Adam(weight_decay=0.01)])
+def test_a_restored_trainer_goes_on_bit_by_bit(optimizer: Optimizer) -> None:
     network, batches = example()
-    descent = Descent(network, rows=10, learning_rate=0.1, **options)
+    trainer = trainer_of(network, optimizer)
     for batch in batches:
-        descent.step(*batch)
+        trainer.step(*batch, 0.1)
     other = network.copy()
-    kept = {name: array.copy() for name, array in descent.state().items()}
-    restored = Descent(other, rows=10, learning_rate=0.1, **options)
+    kept = {name: array.copy() for name, array in trainer.state().items()}
+    restored = trainer_of(other, optimizer)
     restored.restore(kept)
     for batch in batches:
-        descent.step(*batch)
-        restored.step(*batch)
+        trainer.step(*batch, 0.1)
+        restored.step(*batch, 0.1)
     for array, same in zip(network.parameters(), other.parameters(), strict=True):
         np.testing.assert_array_equal(array, same)
 
 
 def test_a_state_of_other_settings_is_refused() -> None:
     network, batches = example()
-    descent = Descent(network, rows=10, learning_rate=0.1, optimiser="adam")
-    descent.step(*batches[0])
-    state = descent.state()
+    trainer = trainer_of(network, Adam())
+    trainer.step(*batches[0], 0.1)
+    state = trainer.state()
     strange: list[Mapping[str, Array]] = [
         {},
         {"steps": state["steps"]},
-        state | {"moments.9": np.zeros(1)},
-        state | {"moments.0": np.zeros((1, 1))},
-        state | {"moments.0": state["moments.0"].astype(np.float32)},
+        state | {"mean.9": np.zeros(1)},
+        state | {"mean.0": np.zeros((1, 1))},
+        state | {"mean.0": state["mean.0"].astype(np.float32)},
     ]
     for other in strange:
         with pytest.raises(NetworkError, match="not that of these settings"):
-            descent.restore(other)
+            trainer.restore(other)
 
 
 # Mistakes
@@ -237,17 +234,15 @@ def test_a_state_of_other_settings_is_refused() -> None:
 
 def test_what_does_not_fit_is_told() -> None:
     network = Network([4, 2], ["tanh"], rng=1)
-    with pytest.raises(NetworkError, match="optimiser 'sgd' is not known; choose momentum or adam"):
-        Descent(network, rows=3, learning_rate=0.1, optimiser="sgd")
     with pytest.raises(NetworkError, match="needs sigmoid outputs"):
-        Descent(network, rows=3, learning_rate=0.1, loss="cross-entropy")
-    descent = Descent(network, rows=3, learning_rate=0.1)
+        trainer_of(network, SGD(), loss="cross-entropy")
+    trainer = trainer_of(network, SGD(), batch_size=3)
     for inputs, targets, message in [
         ((3, 5), (3, 2), "inputs of shape"),
         ((3, 4), (3, 1), "targets of shape"),  # would spread over both outputs
         ((3, 4), (1, 2), "need as many targets"),
         ((0, 4), (0, 2), "at least one"),
-        ((4, 4), (4, 2), "a batch of 4 rows, where at most 3"),
+        ((4, 4), (4, 2), "a batch of 4 samples, where batch_size is 3"),
     ]:
         with pytest.raises(NetworkError, match=message):
-            descent.step(np.ones(inputs), np.ones(targets))
+            trainer.step(np.ones(inputs), np.ones(targets), 0.1)
