@@ -17,7 +17,7 @@ from mnist_mlp.files.atomic import read_text, remove_leftovers, write_text
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.runs.folder import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
-from mnist_mlp.training.checks import examine_digits, examine_network
+from mnist_mlp.training.checks import examine_digits, examine_network, examine_overlap
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.trainer import EpochRecord, Progress, Training, TrainingError, outputs_for
 
@@ -59,7 +59,11 @@ def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard |
     """
     remove_leftovers(folder)
     write_text(folder / "recipe.toml", plan.recipe.to_toml())
-    for warning in examine_digits(data.train, data.test):
+    for warning in (
+        *examine_digits(data.train, role="training"),
+        *examine_digits(data.test, role="test"),
+        *examine_overlap(data.train, data.test),
+    ):
         watch.on_warning(warning)
     if plan.repeats == 1:
         return _carry_out_one(folder, plan.recipe, data, watch)

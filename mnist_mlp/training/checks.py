@@ -1,7 +1,8 @@
-"""Says in plain words what seems wrong with digits before a training, and with the network during it."""
+"""Checks of digits and of networks: a sentence says what was seen, then what it may mean or lead to."""
 
 from collections.abc import Iterator
 from math import sqrt
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,122 +10,150 @@ from numpy.typing import NDArray
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
 
-_FEW_ROWS = 1000
-# Of more rows than this the images of as many are looked at, in stretches spread over the file.
-_MOST_ROWS, _STRETCH = 1 << 16, 1 << 12
-_MOST_ASKED = 500
+_MOST_IMAGES = 10_000  # of a set, spread evenly over it
+_MOST_ASKED = 500  # training digits that a network is shown
+
+# MNIST's mean image of each digit, 0 to 9, reduced to 7 x 7 pixels, row by row, in steps of 20 of 255:
+# np.rint(images[labels == digit].reshape(-1, 7, 4, 7, 4).mean(axis=(0, 2, 4)) / 20) of the training digits.
+_MNIST_MEANS = (
+    "0000000002672001665600461260055264003885100000000",
+    "0000000000341000064000008100002810000351000000000",
+    "0001000014761001236200025610037863002643200000000",
+    "0000000014751001256100038610011262003675100011000",
+    "0000000001122001526200385820014661000143000001000",
+    "0000000002443001563200166410012352002564100011000",
+    "0001100002530000451100175630018773000363000000000",
+    "0000000001220003778200122710001550000262000023100",
+    "0000000002662001556300049610015741001674100011000",
+    "0000000001330001657200266810003550000153000012100",
+)
 
 
-def examine_digits(train: Digits, test: Digits) -> list[str]:
-    """Look at the digits before a training, at the images of 65,536 at most from each set.
+def examine_digits(digits: Digits, *, role: Literal["training", "test"]) -> list[str]:
+    """Look for what may be wrong with a set of digits, in at most 10,000 of its images.
+
+    Args:
+        digits: at least one.
+        role: what they are for; test digits may be few, and in any order.
 
     Returns:
-        A sentence for each thing that seems wrong: what it is, what it likely comes from, or what to do.
+        A sentence for each finding; none for MNIST's own digits.
     """
-    findings = (_few_rows(train), _images_alike(train), _labels_missing(train), _rows_shared(train, test))
-    return [finding for finding in findings if finding]
+    step = -(-len(digits) // _MOST_IMAGES)
+    images, labels = digits.images[::step], digits.labels[::step]
+    if len(images) > 1 and (images == images[0]).all():
+        return [f"all {role} images are the same: the file may have been written wrongly"]
+    findings = [*_wrong_pixels(images, role), *_wrong_labels(images, digits.labels, role)]
+    findings += _turned(images, labels, role)
+    return findings + list(_few_or_sorted(digits.labels)) if role == "training" else findings
+
+
+def examine_overlap(train: Digits, test: Digits) -> list[str]:
+    """Look for test digits, among at most 10,000 of them, that are training digits too.
+
+    Returns:
+        A sentence if there are any, else nothing.
+    """
+    test_images = [image.tobytes() for image in test.images[:: -(-len(test) // _MOST_IMAGES)]]
+    wanted = set(test_images)
+    found = {content for image in train.images if (content := image.tobytes()) in wanted}
+    shared = sum(content in found for content in test_images)
+    if not shared:
+        return []
+    return [
+        f"{shared:,} of {len(test_images):,} test digits are training digits too, so the accuracy says little"
+        " about new digits: one file may have been made from the other; test with other digits"
+    ]
 
 
 def examine_network(network: Network, train: Digits) -> list[str]:
-    """Look at what a network has learnt after an epoch, by asking it some hundred of its training digits.
+    """Look at what a network has learned so far, by showing it some hundred of its training digits.
 
     Args:
-        network: as trained so far, fit for what `scale_pixels` gives.
+        network: as trained so far; it takes what `scale_pixels` gives.
         train: the digits it is trained on.
 
     Returns:
-        A sentence for each thing that seems wrong, always the same one for the same thing.
+        A sentence for each finding, always the same sentence for the same finding.
     """
     step = -(-len(train) // _MOST_ASKED)
     labels = train.labels[::step]
-    chance = float(np.bincount(labels).max() / len(labels))
-    if chance == 1:
-        return []  # a single label is a matter of the digits
+    guessing = float(np.bincount(labels).max() / len(labels))
+    if guessing == 1:
+        return []  # all have the same label, which `examine_digits` tells
     answers = network.predict(scale_pixels(train.images[::step]))
     if (answers == answers[0]).all():
-        return [
-            "the network answers the same whatever it is shown: likely the learning rate is far too "
-            "large or too small, or the images hardly differ"
-        ]
-    # Within three standard errors of always giving the most frequent answer.
-    if (answers == labels).mean() <= chance + 3 * sqrt(chance * (1 - chance) / len(labels)):
-        return [
-            "the network does no better than guessing: likely the learning rate is far too large or too "
-            "small, or the labels do not belong to the images"
-        ]
-    return []
+        seen = "the network gives the same answer to all training digits that it was shown"
+    # Within three standard errors of always giving the most frequent label.
+    elif (answers == labels).mean() <= guessing + 3 * sqrt(guessing * (1 - guessing) / len(labels)):
+        seen = "the network's answers to training digits are no better than guessing"
+    else:
+        return []
+    return [
+        f"{seen}: the learning rate may be much too large or too small, the updates too few so far, or "
+        "something may be wrong with the images, the labels or their order"
+    ]
 
 
-def _few_rows(train: Digits) -> str | None:
-    if len(train) >= _FEW_ROWS:
-        return None
-    return (
-        f"there are only {len(train):,} training digits, likely a sample: few will be recognised; "
-        "MNIST's own file has 60,000"
-    )
+def _wrong_pixels(images: NDArray[np.uint8], role: str) -> Iterator[str]:
+    greatest = images.max()
+    if greatest < 100:
+        yield f"no pixel of the {role} images is above {greatest}: they may have to be scaled to 0 to 255"
+    border = np.concatenate([images[:, [0, -1]], images[:, :, [0, -1]].swapaxes(1, 2)]).mean()
+    if border > 0.6 * greatest:
+        yield (
+            f"the border of the {role} images has the mean {border:.0f}, where MNIST's is 0: they may be "
+            "inverted (dark ink on light paper); subtract each pixel from 255"
+        )
 
 
-def _images_alike(train: Digits) -> str | None:
-    first = train.images[:1].reshape(1, 784)
-    if len(train) < 2 or any((images != first).any() for _, images in _stretches(train)):
-        return None
-    return (
-        "all training images are alike, so nothing can be learnt from them: likely the file was made "
-        "wrongly; look at a few with show-digit --csv"
-    )
+def _wrong_labels(images: NDArray[np.uint8], labels: NDArray[np.uint8], role: str) -> Iterator[str]:
+    last_pixels = images[:, -1, -1]
+    missing = np.flatnonzero(np.bincount(labels, minlength=10) == 0)
+    if not labels.any() and last_pixels.max() <= 9 and len(np.unique(last_pixels)) > 2:
+        yield (
+            f"each {role} digit has the label 0, and its last pixel is from 0 to 9: the labels may be in the "
+            "last column of the file; put them into the first"
+        )
+    elif len(missing):
+        names = ", ".join(map(str, missing))
+        effect = "the network cannot learn it" if role == "training" else "the accuracy says nothing of it"
+        yield f"no {role} digit has the label {names}, so {effect}: the file may be small or incomplete"
 
 
-def _labels_missing(train: Digits) -> str | None:
-    missing = [str(label) for label in np.flatnonzero(np.bincount(train.labels, minlength=10) == 0)]
-    if not missing:
-        return None
-    return (
-        f"no training digit has the label {', '.join(missing)}, so it will never be the answer: likely the "
-        "file is sorted and cut off, or a small sample"
-    )
+def _few_or_sorted(labels: NDArray[np.uint8]) -> Iterator[str]:
+    if len(labels) < 1000:
+        yield f"there are only {len(labels):,} training digits, where MNIST has 60,000: expect more mistakes"
+    changes = np.count_nonzero(np.diff(labels))
+    expected = (len(labels) - 1) * (1 - ((np.bincount(labels) / len(labels)) ** 2).sum())  # in random order
+    if expected > 10 and changes < expected / 3:
+        yield (
+            f"the label changes only {changes:,} times from one training digit to the next: the file may be "
+            "sorted by label; shuffle its lines, or choose a recipe that shuffles them"
+        )
 
 
-def _rows_shared(train: Digits, test: Digits) -> str | None:
-    shared = _count_shared(train, test)
-    if not shared:
-        return None
-    least = "at least " if max(len(train), len(test)) > _MOST_ROWS else ""
-    return (
-        f"{least}{shared:,} of the {len(test):,} test digits are training digits too, so the accuracy will "
-        "flatter: likely one file was made from the other; test with other digits"
-    )
-
-
-def _count_shared(train: Digits, test: Digits) -> int:
-    """The test images, of those looked at, that are among the training images looked at."""
-    rows, hashes = (
-        np.concatenate(parts)
-        for parts in zip(*((rows, _hashes(images)) for rows, images in _stretches(train)), strict=True)
-    )
-    order = hashes.argsort()
-    rows, hashes = rows[order], hashes[order]
-    shared = 0
-    for _, images in _stretches(test):
-        wanted = _hashes(images)
-        places = hashes.searchsorted(wanted).clip(max=len(hashes) - 1)
-        same_hash = hashes[places] == wanted
-        candidates = train.images[rows[places[same_hash]]].reshape(-1, 784)
-        shared += int((candidates == images[same_hash]).all(axis=1).sum())
-    return shared
-
-
-def _stretches(digits: Digits) -> Iterator[tuple[NDArray[np.intp], NDArray[np.uint8]]]:
-    """Neighbouring rows and their images (n, 784), of all digits or of stretches spread evenly over them."""
-    count = len(digits)
-    starts = np.arange(0, count, _STRETCH)
-    if count > _MOST_ROWS:
-        starts = np.linspace(0, count - _STRETCH, _MOST_ROWS // _STRETCH).astype(np.intp)
-    for start in starts:
-        images = digits.images[start : start + _STRETCH]
-        yield np.arange(start, start + len(images)), np.ascontiguousarray(images).reshape(-1, 784)
-
-
-def _hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    """A number of 64 bits for each image (n, 784): eight pixels at a time, weighted by odd numbers."""
-    weights = np.cumprod(np.full(98, 0x9E3779B97F4A7C15, np.uint64))
-    return np.asarray(images.view(np.uint64) @ weights, np.uint64)
+def _turned(images: NDArray[np.uint8], labels: NDArray[np.uint8], role: str) -> Iterator[str]:
+    """Compare the mean image of each label with MNIST's, as it is and changed."""
+    present = np.unique(labels)
+    if len(present) == 1 or len(labels) < 50:
+        return
+    means = np.array([images[labels == digit].mean(0).reshape(7, 4, 7, 4).mean((1, 3)) for digit in present])
+    mnist = np.array([list(_MNIST_MEANS[digit]) for digit in present], dtype=float)
+    views = {
+        "as they are": means,
+        "transposed (rows and columns exchanged)": means.swapaxes(1, 2),
+        "mirrored left to right": means[:, :, ::-1],
+        "mirrored top to bottom": means[:, ::-1],
+        "turned upside down": means[:, ::-1, ::-1],
+    }
+    # All digits have ink in the center, so compare how they differ; inverting changes only the sign of that.
+    expected = (mnist - mnist.mean(0)).ravel()
+    with np.errstate(invalid="ignore"):  # where nothing differs
+        found = {
+            view: abs(float(np.corrcoef((seen - seen.mean(0)).ravel(), expected)[0, 1]))
+            for view, seen in views.items()
+        }
+    best = max(found, key=found.__getitem__)
+    if found[best] > max(0.6, found["as they are"] + 0.2):
+        yield f"the {role} images resemble MNIST's more when {best}: they may have to be changed so"

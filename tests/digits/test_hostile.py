@@ -97,8 +97,8 @@ def test_warnings_are_wrapped_lines_on_standard_error(tmp_path: Path, csv_files:
     warnings = [line for line in lines if line.startswith("warning: ")]
     assert [line[9:40] for line in warnings] == [
         "there are only 400 training dig",
-        "400 of the 400 test digits are ",
-        "the network does no better than",
+        "400 of 400 test digits are trai",
+        "the network's answers to traini",
     ]
     assert 60 < max(map(len, warnings)) <= 80
     assert "warning" not in trained.stdout

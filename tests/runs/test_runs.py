@@ -414,3 +414,12 @@ def test_a_record_is_told_for_each_epoch(tmp_path: Path, data: Data) -> None:
     assert re.findall(r"(?m)^\d", (folder / "history.csv").read_text()) == ["1", "2"]
     carry_out(folder, plan, data, watch)
     assert starts == [(SMALL, 0), (SMALL, 2)]
+
+
+def test_a_warning_is_given_once(tmp_path: Path, data: Data) -> None:
+    warnings: list[str] = []
+    plan = Plan(replace(SMALL, epochs=3, learning_rate=1e-9))
+    carry_out(
+        start(tmp_path / "run", plan), plan, Data(data.train, data.train), Watch(on_warning=warnings.append)
+    )
+    assert len(warnings) == len(set(warnings)) == 3  # few digits, the same in both sets, guessing

@@ -1,0 +1,150 @@
+"""Checks of digits and networks: each wrong file is named rightly, and nothing is said of right ones."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import scipy.ndimage
+from numpy.typing import NDArray
+
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.checks import examine_digits, examine_network, examine_overlap
+from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.trainer import train
+
+Change = Callable[[Digits], Digits]
+
+
+def labels_from_the_last_column(digits: Digits) -> Digits:
+    """What is read of lines that hold the 784 pixels first and then the label."""
+    lines = np.column_stack([digits.images.reshape(-1, 784), digits.labels])
+    return Digits(lines[:, 1:].reshape(-1, 28, 28), lines[:, 0])
+
+
+def sorted_by_label(digits: Digits) -> Digits:
+    order = digits.labels.argsort(kind="stable")
+    return Digits(digits.images[order], digits.labels[order])
+
+
+def without(labels: list[int], digits: Digits) -> Digits:
+    kept = ~np.isin(digits.labels, labels)
+    return Digits(digits.images[kept], digits.labels[kept])
+
+
+def with_images(change: Callable[[NDArray[np.uint8]], NDArray[np.uint8]]) -> Change:
+    return lambda digits: Digits(change(digits.images), digits.labels)
+
+
+# How a file is wrong, and what is said of it, with _ for the role of the digits.
+WRONG: dict[str, tuple[Change, str]] = {
+    "inverted": (with_images(lambda i: 255 - i), "mean 255, where MNIST's is 0: they may be inverted"),
+    "zeros and ones": (with_images(lambda i: i // 128), "no pixel of the _ images is above 1: "),
+    "transposed": (with_images(lambda i: i.swapaxes(1, 2)), "MNIST's more when transposed (rows and "),
+    "mirrored": (with_images(lambda i: i[:, :, ::-1]), "MNIST's more when mirrored left to right: "),
+    "bottom up": (with_images(lambda i: i[:, ::-1]), "MNIST's more when mirrored top to bottom: "),
+    "turned": (with_images(lambda i: i[:, ::-1, ::-1]), "MNIST's more when turned upside down: "),
+    "label last": (labels_from_the_last_column, "0 to 9: the labels may be in the last column"),
+    "one class missing": (lambda digits: without([4], digits), "no _ digit has the label 4, so "),
+    "two missing": (lambda digits: without([3, 8], digits), "no _ digit has the label 3, 8, so "),
+    "alike": (with_images(np.ones_like), "all _ images are the same: "),
+}
+
+
+@pytest.mark.parametrize("role", ["training", "test"])
+@pytest.mark.parametrize("count", [300, 10_000])
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_named_rightly_and_as_nothing_else(
+    name: str, count: int, role: str, mnist_train: Digits
+) -> None:
+    change, sentence = WRONG[name]
+    findings = examine_digits(change(mnist_train[:count]), role=role)  # type: ignore[arg-type]
+    (finding,) = [finding for finding in findings if not finding.startswith("there are only")]
+    assert sentence.replace("_", role) in finding
+
+
+@pytest.mark.parametrize("count", [300, 10_000])
+def test_training_digits_sorted_by_label_are_named_but_test_digits_may_be(
+    count: int, mnist_train: Digits
+) -> None:
+    digits = sorted_by_label(mnist_train[:count])
+    assert examine_digits(digits, role="training")[-1].startswith("the label changes only 9 times")
+    assert examine_digits(digits, role="test") == []
+
+
+def test_two_things_wrong_are_both_named(mnist_train: Digits) -> None:
+    both = with_images(lambda images: 255 - images.swapaxes(1, 2))(mnist_train[:2000])
+    inverted, transposed = examine_digits(both, role="test")
+    assert "inverted" in inverted
+    assert "when transposed" in transposed
+
+
+def test_nothing_is_wrong_with_mnist(mnist_train: Digits, mnist_test: Digits) -> None:
+    assert examine_digits(mnist_train, role="training") == []
+    assert examine_digits(mnist_test, role="test") == []
+    assert examine_overlap(mnist_train, mnist_test) == []
+
+
+@pytest.mark.parametrize("degrees", [-10, 10])
+@pytest.mark.parametrize("count", [300, 10_000])
+def test_nothing_is_wrong_with_digits_turned_a_little(count: int, degrees: int, mnist_test: Digits) -> None:
+    images = scipy.ndimage.rotate(mnist_test.images[:count], degrees, axes=(1, 2), reshape=False, order=1)
+    assert examine_digits(Digits(images, mnist_test.labels[:count]), role="test") == []
+
+
+def test_nothing_more_is_said_of_few_or_uneven_or_single_digits(mnist_test: Digits) -> None:
+    for start in range(0, 5000, 50):  # each fifty of them by itself
+        said = examine_digits(mnist_test[start : start + 50], role="test")
+        assert all("has the label" in finding for finding in said)
+    mostly_ones = np.flatnonzero((mnist_test.labels == 1) | (np.arange(10_000) % 100 == 0))
+    uneven = Digits(mnist_test.images[mostly_ones], mnist_test.labels[mostly_ones])
+    assert examine_digits(uneven, role="training") == []
+    (single,) = examine_digits(mnist_test[:1], role="test")
+    assert single.startswith("no test digit has the label 0, 1, 2, 3, 4, 5, 6, 8, 9, so the accuracy")
+
+
+def test_a_small_training_set_is_named(mnist_train: Digits) -> None:
+    assert examine_digits(mnist_train[:1000], role="training") == []
+    (finding,) = examine_digits(mnist_train[:999], role="training")
+    assert finding.startswith("there are only 999 training digits")
+
+
+def test_digits_in_both_sets_are_counted(mnist_train: Digits, mnist_test: Digits) -> None:
+    images = np.concatenate([mnist_test.images[:9], mnist_train.images[[5, 59_999, 5]]])
+    (finding,) = examine_overlap(mnist_train, Digits(images, np.zeros(12, np.uint8)))
+    assert finding.startswith("3 of 12 test digits are training digits too")
+
+
+def network_answering(answer: int) -> Network:
+    biases = np.where(np.arange(10) == answer, 1.0, 0.0)
+    return Network.from_arrays([np.zeros((10, 784))], [biases], ["sigmoid"])
+
+
+def test_a_network_with_one_answer_is_named_unless_there_is_one_label(mnist_train: Digits) -> None:
+    (finding,) = examine_network(network_answering(3), mnist_train)
+    assert finding.startswith("the network gives the same answer to all training digits")
+    assert examine_network(network_answering(8), mnist_train) == [finding]
+    threes = Digits(mnist_train.images[:1000], np.full(1000, 3, np.uint8))
+    assert examine_network(network_answering(3), threes) == []
+
+
+@pytest.mark.parametrize(("right", "guessing"), [(70, True), (71, False)])
+def test_guessing_is_being_right_no_more_than_by_chance(right: int, guessing: bool) -> None:
+    # 500 digits with ten labels: 50 are right by chance, with a standard error of sqrt(500 * 0.09) = 6.7.
+    labels = (np.arange(500) % 10).astype(np.uint8)
+    answers = np.where(np.arange(500) < right, labels, (labels + 1) % 10)
+    images = np.zeros((500, 784), np.uint8)
+    images[np.arange(500), answers] = 255
+    brightest_of_ten_pixels = Network.from_arrays([np.eye(10, 784)], None, ["sigmoid"])
+    found = examine_network(brightest_of_ten_pixels, Digits(images.reshape(-1, 28, 28), labels))
+    expected = ["the network's answers to training digits are no better than guessing"] * guessing
+    assert [finding.split(":")[0] for finding in found] == expected
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_recipe_is_said_to_guess_after_an_epoch_of_mnist(name: str, mnist_train: Digits) -> None:
+    recipe, digits = RECIPES[name], mnist_train[:10_000]
+    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    train(network, digits, replace(recipe, epochs=1))
+    assert examine_network(network, digits) == []
