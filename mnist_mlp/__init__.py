@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from mnist_mlp.nn.network import Network
     from mnist_mlp.nn.online import train_online
     from mnist_mlp.report.scorecard import Scorecard
-    from mnist_mlp.training.recipe import Recipe
-    from mnist_mlp.training.trainer import train
+    from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
+    from mnist_mlp.training.trainer import STOP, train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "RECIPES",
+    "STOP",
     "Digits",
     "MnistMlpError",
     "Network",
@@ -26,12 +28,15 @@ __all__ = [
     "Scorecard",
     "encode_targets",
     "load_mnist",
+    "load_recipe",
     "scale_pixels",
     "train",
     "train_online",
 ]
 
 _MODULES = {
+    "RECIPES": "training.recipe",
+    "STOP": "training.trainer",
     "Digits": "digits.images",
     "MnistMlpError": "errors",
     "Network": "nn.network",
@@ -39,6 +44,7 @@ _MODULES = {
     "Scorecard": "report.scorecard",
     "encode_targets": "digits.images",
     "load_mnist": "digits.mnist",
+    "load_recipe": "training.recipe",
     "scale_pixels": "digits.images",
     "train": "training.trainer",
     "train_online": "nn.online",

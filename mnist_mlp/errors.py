@@ -7,7 +7,7 @@ class MnistMlpError(Exception):
     """One line for a person: what was wrong, where (file, line, value) and what to do."""
 
 
-def harmless(text: str) -> str:
+def escape_controls(text: str) -> str:
     """The text, its lines kept, with escapes for control characters and all else that does not print.
 
     File names and what files say go to the terminal by way of this.

@@ -44,21 +44,21 @@ from mutations import (
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mnist_mlp import Digits, Network, Recipe, Scorecard, load_mnist, scale_pixels  # noqa: E402
+from mnist_mlp import Digits, Recipe, Scorecard, load_mnist, scale_pixels  # noqa: E402
 from mnist_mlp.digits.csvfile import COLUMNS, format_rows  # noqa: E402
 from mnist_mlp.digits.mnist import read_csv, read_idx  # noqa: E402
-from mnist_mlp.errors import MnistMlpError, harmless  # noqa: E402
+from mnist_mlp.errors import MnistMlpError, escape_controls  # noqa: E402
 from mnist_mlp.files.arrays import save_arrays  # noqa: E402
 from mnist_mlp.report.scorecard import RepeatedScorecard  # noqa: E402
 from mnist_mlp.runs.folder import PLAN, Plan, load_model  # noqa: E402
 from mnist_mlp.runs.run import _read_card, _restore  # noqa: E402
 from mnist_mlp.training.recipe import load_recipe  # noqa: E402
-from mnist_mlp.training.trainer import Training  # noqa: E402
+from mnist_mlp.training.trainer import Trainer  # noqa: E402
 
 SECONDS_ALLOWED = 5.0  # of processor time, for files of a few megabytes at most
 LONGEST_LINE = 2**18  # of a CSV file
 RECIPE = Recipe(
-    hidden=4, epochs=3, optimiser="adam", biases=True, batch_size=32, averaging=1.0, shuffled=True
+    hidden=4, epochs=3, optimizer="adam", biases=True, batch_size=32, ema_epochs=1.0, shuffle=True
 )
 DATA = {"train.csv": "0" * 64}
 
@@ -84,10 +84,10 @@ def readers(folder: Path) -> list[Reader]:
     digits = load_mnist(ROOT / "data", "test")[:20]
     rows = np.column_stack([digits.labels, digits.images.reshape(20, 784)])
     images, labels = idx((20, 28, 28)) + digits.images.tobytes(), idx((20,)) + digits.labels.tobytes()
-    network = Network([784, RECIPE.hidden, 10], biases=True, rng=1)
+    network = RECIPE.with_settings({"biases": True}).network()
     identity = {"recipe": RECIPE.to_dict(), "data": DATA}
     network.save(folder / "model", identity)
-    training = Training(network, digits, RECIPE)
+    training = Trainer(network, digits, RECIPE)
     training.run_epoch()
     arrays, values = training.state()
     save_arrays(folder / "checkpoint", arrays, {**identity, **values})
@@ -112,7 +112,7 @@ def readers(folder: Path) -> list[Reader]:
 
     def read_checkpoint(path: Path) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
-            _restore(Training(network, digits, RECIPE), path, identity)
+            _restore(Trainer(network, digits, RECIPE), path, identity)
 
     def read_scorecard(path: Path) -> None:
         read = _read_card(path, {"recipe": RECIPE.to_dict(), "data": DATA})
@@ -193,7 +193,7 @@ def fault(reader: Reader, data: bytes, folder: Path) -> tuple[str, str | None]:
         result = reader.read(path)
     except MnistMlpError as error:
         outcome, message = "refused", str(error)
-        if message != harmless(message) or "\n" in message or len(message) > 700:
+        if message != escape_controls(message) or "\n" in message or len(message) > 700:
             wrong = f"message {message!r:.300}"
     except KeyboardInterrupt:
         raise
@@ -230,7 +230,7 @@ def fuzz(reader: Reader, seconds: float, rng: Rng, folder: Path, keep: Path) -> 
                 if defects[kind] == 1:  # the first of its kind
                     path = keep / f"{reader.name}-{number}"
                     path.write_bytes(data)
-                    print(f"{path}: {harmless(wrong)}", flush=True)
+                    print(f"{path}: {escape_controls(wrong)}", flush=True)
     except KeyboardInterrupt:
         stopped = "stopped after "
         raise

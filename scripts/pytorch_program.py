@@ -18,17 +18,17 @@ torch: Any = import_module("torch") if find_spec("torch") else None  # --help do
 
 # The settings that this program can follow in one way only; the others are free.
 FIXED = {
-    "start": "normal-fan-in",
+    "init": "normal-fan-in",
     "biases": True,
     "loss": "cross-entropy",
-    "optimiser": "momentum",
+    "optimizer": "momentum",
     "weight_decay": 0,
     "schedule": "linear",
-    "falling": 1,
-    "shuffled": True,
-    "centred": True,
-    "tanh": False,
-    "averaging": 0,
+    "decay_fraction": 1,
+    "shuffle": True,
+    "center_inputs": True,
+    "center_hidden": False,
+    "ema_epochs": 0,
     "validation": 0,
 } | dict.fromkeys(("rotation", "scale", "shear", "shift", "elastic"), 0)
 
@@ -73,20 +73,20 @@ def train(model: Any, inputs: Any, labels: Any, recipe: dict[str, Any]) -> None:
     targets = torch.nn.functional.one_hot(labels, 10) * 0.98 + 0.01
     rows, size = len(inputs), recipe["batch_size"]
     steps_an_epoch = -(-rows // size)
-    steps, rising = steps_an_epoch * recipe["epochs"], max(1, recipe["warmup"] * steps_an_epoch)
+    steps, rising = steps_an_epoch * recipe["epochs"], max(1, recipe["warmup_epochs"] * steps_an_epoch)
     # BCEWithLogitsLoss takes the mean over the ten outputs too, where the recipe's loss is their sum.
     loss_function = torch.nn.BCEWithLogitsLoss()
-    optimiser = torch.optim.SGD(model.parameters(), lr=0, momentum=recipe["momentum"])
+    optimizer = torch.optim.SGD(model.parameters(), lr=0, momentum=recipe["momentum"])
     step = 0
     for _ in range(recipe["epochs"]):
         order = torch.randperm(rows)
         for first in range(0, rows, size):
             batch = order[first : first + size]
             rate = recipe["learning_rate"] * min(1, (step + 1) / rising) * (1 - step / steps)
-            optimiser.param_groups[0]["lr"] = 10 * rate
-            optimiser.zero_grad()
+            optimizer.param_groups[0]["lr"] = 10 * rate
+            optimizer.zero_grad()
             loss_function(model(inputs[batch]), targets[batch]).backward()
-            optimiser.step()
+            optimizer.step()
             step += 1
 
 

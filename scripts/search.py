@@ -19,7 +19,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from mnist_mlp import Network, Recipe, load_mnist, train  # noqa: E402
+from mnist_mlp import Recipe, load_mnist, train  # noqa: E402
 from mnist_mlp.training.recipe import RECIPES  # noqa: E402
 
 HELD_OUT = 10_000
@@ -29,11 +29,11 @@ WITHOUT: dict[str, dict[str, Any]] = {
     "affine distortions": {"rotation": 0.0, "scale": 0.0, "shear": 0.0, "shift": 0.0},
     "elastic distortions": {"elastic": 0.0},
     "softmax while training": {"loss": "cross-entropy"},
-    "centred inputs": {"centred": False},
-    "centred hidden units": {"tanh": False},
+    "centred inputs": {"center_inputs": False},
+    "centred hidden units": {"center_hidden": False},
     "falling learning rate": {"schedule": "constant"},
-    "warm-up": {"warmup": 0.0},
-    "averaged weights": {"averaging": 0.0},
+    "warm-up": {"warmup_epochs": 0.0},
+    "averaged weights": {"ema_epochs": 0.0},
     "weight decay": {"weight_decay": 0.0},
     "momentum": {"momentum": 0.0},
 }
@@ -71,7 +71,7 @@ def accuracy(job: tuple[Recipe, Path]) -> float:
     recipe, folder = job
     digits = load_mnist(folder)
     kept = len(digits) - HELD_OUT
-    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    network = recipe.network()
     last = replace(recipe, name="search")
     history = train(network, digits[:kept], last, validation=digits[kept:])
     return 100 * (history[-1].validation_accuracy or 0.0)

@@ -6,7 +6,7 @@ repeats, each seed has such a folder of its own below, and the scorecard of thei
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -17,7 +17,8 @@ from mnist_mlp.errors import MnistMlpError, printable, quoted
 from mnist_mlp.files.arrays import OtherKindError, load_arrays
 from mnist_mlp.files.atomic import StorageError, describe, read_text, remove_leftovers, write_text
 from mnist_mlp.nn.network import Network
-from mnist_mlp.training.recipe import Recipe, RecipeError
+from mnist_mlp.training.recipe import Recipe
+from mnist_mlp.training.settings import RecipeError
 
 PLAN, CHECKPOINT, MODEL, SCORECARD = (
     "run.json",
@@ -57,13 +58,14 @@ class Plan:
 
     def __post_init__(self) -> None:
         try:
-            self.recipe_of(self.repeats - 1)
+            replace(self.recipe, seed=self.recipe.seed + self.repeats - 1)
         except RecipeError as error:
             raise RunError(f"the last of the repeats: {error}") from None
 
-    def recipe_of(self, i: int) -> Recipe:
-        """The recipe of one of the repeats, counted from 0."""
-        return replace(self.recipe, seed=self.recipe.seed + i)
+    @property
+    def recipes(self) -> Iterator[Recipe]:
+        """The recipe of each of the repeats."""
+        return (replace(self.recipe, seed=self.recipe.seed + i) for i in range(self.repeats))
 
     def to_json(self) -> str:
         """The plan as JSON text."""

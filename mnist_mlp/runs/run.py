@@ -1,10 +1,8 @@
-"""Carries out a run: trains from where its folder says it stands, scores, and writes the results there."""
+"""Carrying out a run: train from the last checkpoint on, score, and write the results."""
 
-import csv
-import io
 import platform
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import astuple, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -18,13 +16,20 @@ from mnist_mlp.nn.network import Network
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.runs.folder import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.training.checks import examine_digits, examine_network, examine_overlap
+from mnist_mlp.training.history import EpochRecord, history_to_csv
 from mnist_mlp.training.recipe import Recipe
-from mnist_mlp.training.trainer import EpochRecord, Progress, Training, TrainingError, outputs_for
+from mnist_mlp.training.trainer import Progress, Trainer, TrainingError, outputs_for
 
 
-@dataclass
+@dataclass(frozen=True)
 class Data:
-    """The digits of a run, and how long it took to get them."""
+    """The digits of a run.
+
+    Attributes:
+        train: to learn from; the last of them may be held out.
+        test: to score the trained network on.
+        seconds: it took to read them.
+    """
 
     train: Digits
     test: Digits
@@ -32,17 +37,52 @@ class Data:
 
     @property
     def files(self) -> dict[str, str]:
-        """The SHA-256 of each file, by name, which says the split where both have the same name."""
+        """The SHA-256 of each file, by name; a test file of the same name as a training file says so."""
         train, test = self.train.files, self.test.files
         return {
             **train,
             **{f"test {name}" if name in train else name: digest for name, digest in test.items()},
         }
 
+    def split(self, held_out: int) -> tuple[Digits, Digits | None]:
+        """The training digits without the last `held_out`, and those, or None if it is 0.
+
+        Raises:
+            RunError: if none would be left to learn from.
+        """
+        if held_out >= len(self.train):
+            raise RunError(
+                f"--validation {held_out:,} leaves none of the {len(self.train):,} training digits to learn"
+            )
+        kept = len(self.train) - held_out
+        return self.train[:kept], self.train[kept:] if held_out else None
+
 
 @dataclass(frozen=True)
-class Watch:
-    """Who is told of a run as it goes on; each may be left out. A scorecard is told before it is written."""
+class Job:
+    """One training, as values that can be sent to another process.
+
+    Attributes:
+        recipe: all settings.
+        folder: where its checkpoint and history are kept after each epoch; None for nowhere.
+    """
+
+    recipe: Recipe
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job, as values that can be sent to another process."""
+
+    network: Network
+    history: list[EpochRecord]
+    card: Scorecard
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Called during a run; all optional. `on_card` is called before the results are written."""
 
     on_start: Callable[[Recipe, list[EpochRecord]], object] = field(default=lambda *_: None)
     on_progress: Callable[[Progress], object] = field(default=lambda _: None)
@@ -51,80 +91,142 @@ class Watch:
     on_warning: Callable[[str], object] = field(default=lambda _: None)
 
 
-def carry_out(folder: Path, plan: Plan, data: Data, watch: Watch) -> Scorecard | RepeatedScorecard:
-    """Do what is left to do of a run: train from the last checkpoint on, score, and write the results.
+SILENT = Callbacks()
+
+
+def run_one(job: Job, data: Data, callbacks: Callbacks = SILENT) -> Result:
+    """Train a network by a recipe, from the last checkpoint of its folder on, and score it.
+
+    Raises:
+        MnistMlpError: if something is in the way; the last checkpoint stays.
+    """
+    training_digits, held_out = data.split(job.recipe.validation)
+    trainer = Trainer(job.recipe.network(), training_digits, job.recipe, validation=held_out)
+    identity = _identity(job.recipe, data)
+    if job.folder is not None and (job.folder / CHECKPOINT).exists():
+        _restore(trainer, job.folder / CHECKPOINT, identity)
+    callbacks.on_start(job.recipe, trainer.history)
+    warned: set[str] = set()
+    while not trainer.finished:
+        record = trainer.run_epoch(callbacks.on_progress)
+        if job.folder is not None:
+            write_text(job.folder / "history.csv", history_to_csv(trainer.history))
+            arrays, values = trainer.state()
+            save_arrays(job.folder / CHECKPOINT, arrays, {**identity, **values})
+        callbacks.on_epoch(record)
+        for warning in examine_network(trainer.outputs, training_digits):
+            if warning not in warned:
+                callbacks.on_warning(warning)
+                warned.add(warning)
+    start = perf_counter()
+    network = trainer.network()
+    outputs = outputs_for(network, data.test.images)
+    seconds = {
+        "load": data.seconds,
+        "train": sum(record.seconds for record in trainer.history),
+        "score": perf_counter() - start,
+    }
+    card = Scorecard.from_outputs(
+        data.test.labels, outputs, **identity, seed=job.recipe.seed, seconds=seconds, versions=versions()
+    )
+    return Result(network, trainer.history, card)
+
+
+def carry_out(
+    folder: Path, plan: Plan, data: Data, callbacks: Callbacks = SILENT
+) -> Scorecard | RepeatedScorecard:
+    """Do what is left to do of a run, and write the results into its folder.
 
     Raises:
         MnistMlpError: if something is in the way; what the checkpoint holds stays.
     """
-    remove_leftovers(folder)
-    write_text(folder / "recipe.toml", plan.recipe.to_toml())
     for warning in (
         *examine_digits(data.train, role="training"),
         *examine_digits(data.test, role="test"),
         *examine_overlap(data.train, data.test),
     ):
-        watch.on_warning(warning)
+        callbacks.on_warning(warning)
     if plan.repeats == 1:
-        return _carry_out_one(folder, plan.recipe, data, watch)
+        return _run_in(folder, plan.recipe, data, callbacks)
+    write_text(folder / "recipe.toml", plan.recipe.to_toml())
     cards = []
-    for i in range(plan.repeats):
-        recipe = plan.recipe_of(i)
-        run = folder / f"seed-{recipe.seed}"
-        if run.is_symlink():
-            raise RunError(f"{printable(run)}: is a link, perhaps out of the run's folder; remove it")
-        make_folder(run)
-        remove_leftovers(run)
-        if is_finished(run):
-            tidy(run)
-            cards.append(_read_card(run / SCORECARD, _identity(recipe, data)))
-        else:
-            write_text(run / "recipe.toml", recipe.to_toml())
-            cards.append(_carry_out_one(run, recipe, data, watch))
+    for recipe in plan.recipes:
+        seed_folder = folder / f"seed-{recipe.seed}"
+        if seed_folder.is_symlink():
+            raise RunError(f"{printable(seed_folder)}: is a link, perhaps out of the run's folder; remove it")
+        make_folder(seed_folder)
+        cards.append(_run_in(seed_folder, recipe, data, callbacks))
     repeated = RepeatedScorecard(cards)
     write_text(folder / "scorecard.md", repeated.to_markdown())
     write_text(folder / SCORECARD, repeated.to_json())
     return repeated
 
 
-def _carry_out_one(folder: Path, recipe: Recipe, data: Data, watch: Watch) -> Scorecard:
-    held_out = recipe.validation
-    if held_out >= len(data.train):
-        raise RunError(
-            f"--validation {held_out:,} leaves none of the {len(data.train):,} training digits to learn from"
-        )
-    kept = len(data.train) - held_out
-    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
-    training = Training(
-        network, data.train[:kept], recipe, validation=data.train[kept:] if held_out else None
-    )
-    identity = _identity(recipe, data)
-    checkpoint = folder / CHECKPOINT
-    if checkpoint.exists():
-        _restore(training, checkpoint, identity)
-    watch.on_start(recipe, training.history)
-    warned: set[str] = set()
-    while not training.finished:
-        record = training.run_epoch(watch.on_progress)
-        write_text(folder / "history.csv", history_csv(training.history))
-        arrays, values = training.state()
-        save_arrays(checkpoint, arrays, {**identity, **values})
-        watch.on_epoch(record)
-        for warning in examine_network(training.result(), data.train[:kept]):
-            if warning not in warned:
-                watch.on_warning(warning)
-                warned.add(warning)
-    card = _score(folder, training, identity, data)
+def _run_in(folder: Path, recipe: Recipe, data: Data, callbacks: Callbacks) -> Scorecard:
+    """Carry out one training in a folder of its own, unless it is finished there already."""
+    if is_finished(folder):
+        tidy(folder)
+        return _read_card(folder / SCORECARD, _identity(recipe, data))
+    remove_leftovers(folder)
+    write_text(folder / "recipe.toml", recipe.to_toml())
+    result = run_one(Job(recipe, folder), data, callbacks)
     try:
-        watch.on_card(card)
-    finally:  # whatever becomes of the telling
-        write_scorecard(folder, card, data.test, training.history)
-        checkpoint.unlink(missing_ok=True)
-    return card
+        callbacks.on_card(result.card)
+    finally:  # whatever becomes of showing it
+        write_results(folder, result, data.test)
+        tidy(folder)
+    return result.card
+
+
+def write_results(folder: Path, result: Result, test: Digits) -> None:
+    """Write a run's model, pictures and scorecard. `scorecard.json` comes last: it says that all is there.
+
+    Raises:
+        StorageError: if a file cannot be written.
+    """
+    identity = {"recipe": result.card.recipe, "data": result.card.data}
+    result.network.save(folder / MODEL, identity)
+    write_scorecard(folder, result.card, test, result.history)
+
+
+def write_scorecard(
+    folder: Path, card: Scorecard, digits: Digits, history: list[EpochRecord] | None = None
+) -> None:
+    """Write a scorecard as pictures (with a history: the learning curve too), Markdown and, last, JSON.
+
+    Raises:
+        StorageError: if a file cannot be written.
+    """
+    # Loading Matplotlib takes half as long as an epoch, and whoever waits for the scorecard has it by now.
+    from mnist_mlp.report import figures  # noqa: PLC0415
+
+    if history:
+        figures.save_picture(
+            folder / "learning_curve.png",
+            lambda axes: figures.draw_learning_curve(axes, history, card.accuracy),
+        )
+    figures.save_picture(
+        folder / "confusion_matrix.png",
+        lambda axes: figures.draw_confusion(axes, card.confusion),
+        size=(7.2, 7.2),
+    )
+    figures.save_picture(
+        folder / "mistakes.png",
+        lambda axes: figures.draw_mistakes(axes, digits.images, card.mistakes),
+        size=(7.2, 7.2),
+    )
+    write_text(folder / "scorecard.md", card.to_markdown())
+    write_text(folder / SCORECARD, card.to_json())
+
+
+def versions() -> dict[str, str]:
+    """The versions of what the numbers depend on."""
+    names = ("mnist-mlp", "numpy", "scipy")
+    return {"python": platform.python_version(), **{name: version(name) for name in names}}
 
 
 def _identity(recipe: Recipe, data: Data) -> dict[str, dict[str, Any]]:
-    """What must be the same where a run is taken up again."""
+    """The fields that must match to resume."""
     return {"recipe": recipe.to_dict(), "data": data.files}
 
 
@@ -137,11 +239,11 @@ def _read_card(path: Path, identity: Mapping[str, Any]) -> Scorecard:
     return card
 
 
-def _restore(training: Training, checkpoint: Path, identity: Mapping[str, Any]) -> None:
+def _restore(trainer: Trainer, checkpoint: Path, identity: Mapping[str, Any]) -> None:
     arrays, metadata = load_arrays(checkpoint)
     _check_identity(checkpoint, metadata, identity)
     try:
-        training.restore(arrays, metadata)
+        trainer.restore(arrays, metadata)
     except TrainingError as error:
         raise RunError(f"{printable(checkpoint)}: {error}; start the run again with --force") from None
 
@@ -163,63 +265,3 @@ def _difference(old: object, new: Mapping[str, Any]) -> str:
         printable(f"{name} was {old.get(name, 'not there')}, is {new.get(name, 'not there')}", 120)
         for name in names[:3]
     )
-
-
-def _score(folder: Path, training: Training, identity: Mapping[str, Any], data: Data) -> Scorecard:
-    """Save the model, and score it."""
-    start = perf_counter()
-    network = training.result()
-    network.save(folder / MODEL, identity)
-    outputs = outputs_for(network, data.test.images)
-    seconds = {
-        "load": data.seconds,
-        "train": sum(record.seconds for record in training.history),
-        "score": perf_counter() - start,
-    }
-    facts = {"recipe": identity["recipe"], "seed": identity["recipe"]["seed"], "data": identity["data"]}
-    return Scorecard.from_outputs(data.test.labels, outputs, **facts, seconds=seconds, versions=versions())
-
-
-def write_scorecard(
-    folder: Path, card: Scorecard, digits: Digits, history: Sequence[EpochRecord] = ()
-) -> None:
-    """Write a scorecard, as pictures (for a history of a training too), Markdown and, last, JSON.
-
-    Raises:
-        StorageError: if a file cannot be written.
-    """
-    # Loading Matplotlib takes half as long as an epoch, and whoever waits for the scorecard has it by now.
-    from mnist_mlp.report import figures as pictures  # noqa: PLC0415
-
-    if history:
-        pictures.save_picture(
-            folder / "learning_curve.png",
-            lambda axes: pictures.draw_learning_curve(axes, history, card.accuracy),
-        )
-    pictures.save_picture(
-        folder / "confusion_matrix.png",
-        lambda axes: pictures.draw_confusion(axes, card.confusion),
-        size=(7.2, 7.2),
-    )
-    pictures.save_picture(
-        folder / "mistakes.png",
-        lambda axes: pictures.draw_mistakes(axes, digits.images, card.mistakes),
-        size=(7.2, 7.2),
-    )
-    write_text(folder / "scorecard.md", card.to_markdown())
-    write_text(folder / SCORECARD, card.to_json())
-
-
-def history_csv(history: list[EpochRecord]) -> str:
-    """The history as CSV text with a header line; what is not known stays empty."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.name for column in fields(EpochRecord)])
-    writer.writerows(astuple(record) for record in history)
-    return text.getvalue()
-
-
-def versions() -> dict[str, str]:
-    """The versions of what the numbers depend on."""
-    names = ("mnist-mlp", "numpy", "scipy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}

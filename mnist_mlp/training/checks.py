@@ -1,14 +1,13 @@
 """Checks of digits and of networks: a sentence says what was seen, then what it may mean or lead to."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import sqrt
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits.images import Digits, scale_pixels
-from mnist_mlp.nn.network import Network
+from mnist_mlp.digits.images import Digits
 
 _MOST_IMAGES = 10_000  # of a set, spread evenly over it
 _MOST_ASKED = 500  # training digits that a network is shown
@@ -66,11 +65,13 @@ def examine_overlap(train: Digits, test: Digits) -> list[str]:
     ]
 
 
-def examine_network(network: Network, train: Digits) -> list[str]:
+def examine_network(
+    outputs: Callable[[NDArray[np.uint8]], NDArray[np.floating[Any]]], train: Digits
+) -> list[str]:
     """Look at what a network has learned so far, by showing it some hundred of its training digits.
 
     Args:
-        network: as trained so far; it takes what `scale_pixels` gives.
+        outputs: gives the network's outputs (n, 10) for images (n, 28, 28).
         train: the digits it is trained on.
 
     Returns:
@@ -81,7 +82,7 @@ def examine_network(network: Network, train: Digits) -> list[str]:
     guessing = float(np.bincount(labels).max() / len(labels))
     if guessing == 1:
         return []  # all have the same label, which `examine_digits` tells
-    answers = network.predict(scale_pixels(train.images[::step]))
+    answers = outputs(train.images[::step]).argmax(axis=1)
     if (answers == answers[0]).all():
         seen = "the network gives the same answer to all training digits that it was shown"
     # Within three standard errors of always giving the most frequent label.

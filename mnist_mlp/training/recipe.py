@@ -1,89 +1,112 @@
-"""A recipe: all settings of a training run, as plain values that can be written down and read again."""
+"""A recipe: all settings of a training run, each spelled once, as plain values that can be written and read.
+
+The command line, recipe files and the tables of a scorecard take a setting's kind, range, choices and
+explanation from its field in `Recipe`.
+"""
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import Field, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from mnist_mlp.errors import MnistMlpError, printable
+from mnist_mlp.errors import printable
 from mnist_mlp.files.atomic import read_text
+from mnist_mlp.training.settings import LARGEST_WHOLE, RecipeError, check, parse, setting, shown
+
+if TYPE_CHECKING:
+    from mnist_mlp.nn.network import Network
 
 _LARGEST_FILE = 1 << 14  # bytes; a recipe is a page of text, and a long one can take the parser long
 
 
-class RecipeError(MnistMlpError):
-    """A recipe with a setting that is unknown, of the wrong kind or out of range."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """The settings of a run; with the data, they determine its result.
+    """The settings of a run; with the data, they determine its result. Each field's metadata explains it."""
 
-    Attributes:
-        name: what the recipe is called.
-        hidden: sigmoid units of the hidden layer.
-        start: how the weights are drawn: uniform, normal-fan-out or normal-fan-in (see `Network`).
-        biases: whether the layers have biases.
-        loss: squared-error, cross-entropy or raw-error (see `mnist_mlp.nn.losses`), or softmax-cross-entropy:
-            the outputs are softmax while training, and sigmoid, with the same answers, in the result.
-        epochs: passes over the training digits.
-        batch_size: rows an update.
-        learning_rate: of the mean gradient of a batch, before the schedule.
-        optimiser: momentum (with momentum 0: plain gradient descent) or adam.
-        momentum: how much of the last step goes into the next.
-        weight_decay: weights shrink by learning_rate * weight_decay of themselves an update.
-        schedule: of the learning rate: constant, or falling to zero as linear or cosine.
-        falling: the share of the training, at its end, over which the schedule falls.
-        warmup: epochs over which the learning rate first rises from zero, in proportion.
-        shuffled: whether the rows come in a new random order each epoch, else in file order.
-        centred: whether the inputs are centred on zero while training; the shift is folded into the biases of
-            the result, which takes what `scale_pixels` gives.
-        tanh: whether the hidden units are centred on zero too while training, as tanh units; the result has
-            sigmoid units that compute the same.
-        averaging: time constant, in epochs, of the running mean of the weights that becomes the result;
-            0 takes the last weights.
-        rotation, scale, shear, shift, elastic, elastic_sigma: how far the training digits are distorted,
-            anew each epoch (see `Distortion`); all 0: not at all.
-        validation: training digits, from the end, that are held out and scored after each epoch.
-        seed: of all that is random.
-    """
-
-    name: str = "tutorial"
-    hidden: int = 200
-    start: str = "uniform"
-    biases: bool = False
-    loss: str = "raw-error"
-    epochs: int = 5
-    batch_size: int = 1
-    learning_rate: float = 0.3
-    optimiser: str = "momentum"
-    momentum: float = 0.0
-    weight_decay: float = 0.0
-    schedule: str = "constant"
-    falling: float = 1.0
-    warmup: float = 0.0
-    shuffled: bool = False
-    centred: bool = False
-    tanh: bool = False
-    averaging: float = 0.0
-    rotation: float = 0.0
-    scale: float = 0.0
-    shear: float = 0.0
-    shift: float = 0.0
-    elastic: float = 0.0
-    elastic_sigma: float = 5.0
-    validation: int = 0
-    seed: int = 1
+    name: str = setting("tutorial", "Name of the recipe.")
+    hidden: int | tuple[int, ...] = setting(
+        200, "Hidden units; for several hidden layers as in 300,100.", least=1, greatest=10_000, several=True
+    )
+    init: str = setting(
+        "uniform",
+        "Weight initialization: uniform in [-0.5, 0.5), or normal with standard deviation 1/sqrt(fan-in) or "
+        "1/sqrt(fan-out).",
+        choices=("uniform", "normal-fan-out", "normal-fan-in"),
+    )
+    biases: bool = setting(False, "Whether the layers have biases.")
+    loss: str = setting(
+        "raw-error",
+        "Loss. With raw-error, the rule of the book, the output error is propagated backwards without the "
+        "sigmoid's derivative. With softmax-cross-entropy the outputs are softmax while training.",
+        choices=("squared-error", "cross-entropy", "raw-error", "softmax-cross-entropy"),
+    )
+    epochs: int = setting(5, "Passes over the training digits.", least=1, greatest=100_000)
+    batch_size: int = setting(1, "Mini-batch size: samples per update.", least=1, greatest=60_000)
+    learning_rate: float = setting(0.3, "Learning rate.", least=1e-9, greatest=1e3)
+    optimizer: str = setting(
+        "sgd", "Optimizer: stochastic gradient descent or Adam.", choices=("sgd", "adam")
+    )
+    momentum: float = setting(
+        0.0, "Share of the last update that is added to the next (sgd).", greatest=0.9999
+    )
+    weight_decay: float = setting(
+        0.0, "Each update takes learning rate x weight decay of every weight away.", greatest=1
+    )
+    schedule: str = setting(
+        "constant",
+        "Learning rate schedule: constant, or decaying to zero as a line or a cosine.",
+        choices=("constant", "linear", "cosine"),
+    )
+    decay_fraction: float = setting(
+        1.0, "Final fraction of the updates in which the learning rate decays.", least=0.001, greatest=1
+    )
+    warmup_epochs: float = setting(
+        0.0, "Epochs in which the learning rate first rises from zero.", greatest=100_000
+    )
+    shuffle: bool = setting(False, "Whether the samples come in a new random order in each epoch.")
+    center_inputs: bool = setting(
+        False, "Whether the inputs are shifted to mean zero while training (the biases take it up)."
+    )
+    center_hidden: bool = setting(
+        False, "Whether the hidden units are tanh while training, and converted to sigmoid at the end."
+    )
+    ema_epochs: float = setting(
+        0.0,
+        "Time constant, in epochs, of an exponential moving average of the weights, which is the result; "
+        "0 for none.",
+        greatest=100_000,
+    )
+    rotation: float = setting(0.0, "Distortion: largest rotation, in degrees.", greatest=180)
+    scale: float = setting(
+        0.0, "Distortion: largest change of width and of height, as a fraction.", greatest=0.9
+    )
+    shear: float = setting(0.0, "Distortion: largest shear, as a fraction.", greatest=2)
+    shift: float = setting(0.0, "Distortion: largest shift along each axis, in pixels.", greatest=28)
+    elastic: float = setting(
+        0.0, "Distortion: strength of the elastic deformation, in pixels.", greatest=1000
+    )
+    elastic_sigma: float = setting(
+        5.0, "Distortion: smoothness of the elastic deformation, in pixels.", least=0.5, greatest=28
+    )
+    validation: int = setting(
+        0, "Training digits, from the end, that are held out and scored after each epoch.", greatest=10**9
+    )
+    seed: int = setting(1, "Random seed.", greatest=LARGEST_WHOLE)
 
     def __post_init__(self) -> None:
         for field in fields(self):
-            object.__setattr__(self, field.name, _checked(field.name, getattr(self, field.name)))
-        if not self.biases and (self.centred or self.tanh or self.loss == "softmax-cross-entropy"):
-            raise RecipeError(
-                "biases must be true for centred, tanh or softmax-cross-entropy: they end up in them"
-            )
+            object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
+        if not self.biases and (
+            self.center_inputs or self.center_hidden or self.loss == "softmax-cross-entropy"
+        ):
+            raise RecipeError("center_inputs, center_hidden and softmax-cross-entropy need biases = true")
+
+    @property
+    def layer_sizes(self) -> list[int]:
+        """Units of each layer, the 784 inputs and the 10 outputs included."""
+        return [784, *([self.hidden] if isinstance(self.hidden, int) else self.hidden), 10]
 
     @property
     def distorted(self) -> bool:
@@ -92,10 +115,16 @@ class Recipe:
 
     @property
     def online(self) -> bool:
-        """Whether the updates are one a row and plain, so that `train_online` does them."""
-        plain = self.optimiser == "momentum" and self.momentum == 0 and self.weight_decay == 0
-        direct = not (self.centred or self.tanh or self.averaging or self.distorted)
+        """Whether each update is plain and from one sample, so that `train_online` can do it."""
+        plain = self.optimizer == "sgd" and self.momentum == 0 and self.weight_decay == 0
+        direct = not (self.center_inputs or self.center_hidden or self.ema_epochs or self.distorted)
         return self.batch_size == 1 and plain and direct and self.loss != "softmax-cross-entropy"
+
+    def network(self) -> "Network":
+        """Build the network that the recipe trains, with weights drawn by the recipe's seed."""
+        from mnist_mlp.nn.network import Network  # noqa: PLC0415 - loads NumPy, which --help does without
+
+        return Network(self.layer_sizes, init=self.init, biases=self.biases, rng=self.seed)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """Return this recipe with some settings changed.
@@ -103,76 +132,44 @@ class Recipe:
         Raises:
             RecipeError: if a setting is unknown or its value will not do.
         """
-        known = [field.name for field in fields(self)]
-        if unknown := [name for name in settings if name not in known]:
-            near = get_close_matches(str(unknown[0])[:50], known, 1)
-            remedy = f"did you mean {near[0]}?" if near else "the recipe.toml of a run has them all"
-            raise RecipeError(f"setting {unknown[0]!r:.50} is not known; {remedy}")
+        for name in settings:
+            setting_named(name)
         return replace(self, **settings)
 
     def to_dict(self) -> dict[str, Any]:
-        """All settings by name."""
-        return asdict(self)
+        """All settings by name, as JSON has them."""
+        values = ((name, getattr(self, name)) for name in SETTINGS)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values}
 
     def to_toml(self) -> str:
         """All settings as TOML, which `load_recipe` reads back."""
         return "".join(f"{name} = {_toml(value)}\n" for name, value in self.to_dict().items())
 
 
-_CHOICES = {
-    "start": ("uniform", "normal-fan-out", "normal-fan-in"),
-    "loss": ("squared-error", "cross-entropy", "raw-error", "softmax-cross-entropy"),
-    "optimiser": ("momentum", "adam"),
-    "schedule": ("constant", "linear", "cosine"),
-}
-
-# The least and the greatest value of each number, both allowed.
-_RANGES: dict[str, tuple[float, float]] = {
-    "hidden": (1, 10_000),
-    "epochs": (1, 100_000),
-    "batch_size": (1, 60_000),
-    "learning_rate": (1e-9, 1e3),
-    "momentum": (0, 0.9999),
-    "weight_decay": (0, 1),
-    "falling": (0.001, 1),
-    "warmup": (0, 100_000),
-    "averaging": (0, 100_000),
-    "rotation": (0, 180),
-    "scale": (0, 0.9),
-    "shear": (0, 2),
-    "shift": (0, 28),
-    "elastic": (0, 1000),
-    "elastic_sigma": (0.5, 28),
-    "validation": (0, 10**9),
-    "seed": (0, 2**63 - 1),
-}
-
-_TYPES = {field.name: field.type for field in fields(Recipe)}
+SETTINGS = {field.name: field for field in fields(Recipe)}
+EXPLANATIONS: dict[str, str] = {name: field.metadata["help"] for name, field in SETTINGS.items()}
 
 
-def _checked(name: str, value: object) -> object:
-    kind = _TYPES[name]
-    if kind is float and type(value) is int:
-        value = float(value) if abs(value) < 2**63 else float("inf")
-    if type(value) is not kind:
-        words = {float: "a number", int: "a whole number", bool: "true or false", str: "text"}
-        raise RecipeError(f"{name} must be {words[kind]}, not {_shown(value)}")  # type: ignore[index]
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise RecipeError(f"{name} must be one of {', '.join(_CHOICES[name])}, not {_shown(value)}")
-    if name == "name" and not (str(value).replace("-", "").isalnum() and len(str(value)) <= 40):
-        raise RecipeError(f"name must be up to 40 letters, digits and hyphens, not {_shown(value)}")
-    if name in _RANGES:
-        least, greatest = _RANGES[name]
-        if not least <= value <= greatest:  # type: ignore[operator]
-            raise RecipeError(f"{name} must be from {least:g} to {greatest:g}, not {_shown(value)}")
-    return value
+def setting_named(name: str) -> Field[Any]:
+    """Look up the field of a setting.
+
+    Raises:
+        RecipeError: if there is none of that name.
+    """
+    if name not in SETTINGS:
+        near = get_close_matches(str(name)[:50], SETTINGS, 1)
+        remedy = f"did you mean {near[0]}?" if near else "the recipe.toml of a run has them all"
+        raise RecipeError(f"setting {name!r:.50} is not known; {remedy}")
+    return SETTINGS[name]
 
 
-def _shown(value: object) -> str:
-    try:
-        return f"{value!r:.50}"
-    except (ValueError, RecursionError):  # thousands of digits, or of levels
-        return f"a {type(value).__name__} too large to show"
+def parse_setting(name: str, text: str) -> Any:
+    """Read the value of a setting from a text, as the command line gives it.
+
+    Raises:
+        RecipeError: if there is no such setting, or its value will not do.
+    """
+    return parse(setting_named(name), text)
 
 
 def _toml(value: object) -> str:
@@ -185,10 +182,10 @@ RECIPES = {
     recipe.name: recipe
     for recipe in (
         Recipe(name="tutorial"),
-        Recipe(name="book", start="normal-fan-in", learning_rate=0.1),
+        Recipe(name="book", init="normal-fan-in", learning_rate=0.1),
         Recipe(
             name="fast",
-            start="normal-fan-in",
+            init="normal-fan-in",
             biases=True,
             loss="cross-entropy",
             epochs=8,
@@ -196,25 +193,25 @@ RECIPES = {
             learning_rate=0.5,
             momentum=0.9,
             schedule="linear",
-            warmup=1.0,
-            shuffled=True,
-            centred=True,
+            warmup_epochs=1.0,
+            shuffle=True,
+            center_inputs=True,
         ),
         Recipe(
             name="best",
-            start="normal-fan-in",
+            init="normal-fan-in",
             biases=True,
             loss="softmax-cross-entropy",
             epochs=600,
             batch_size=128,
             learning_rate=0.001,
-            optimiser="adam",
+            optimizer="adam",
             schedule="linear",
-            falling=0.5,
-            warmup=1.0,
-            shuffled=True,
-            centred=True,
-            tanh=True,
+            decay_fraction=0.5,
+            warmup_epochs=1.0,
+            shuffle=True,
+            center_inputs=True,
+            center_hidden=True,
             rotation=8.0,
             scale=0.08,
             shear=0.08,
@@ -239,29 +236,36 @@ def load_recipe(name_or_file: str) -> Recipe:
         return RECIPES[name_or_file]
     path = Path(name_or_file)
     if path.suffix != ".toml":
-        names = ", ".join(RECIPES)
-        raise RecipeError(
-            f"recipe {name_or_file!r:.80} is not known; choose {names} or a file ending in .toml"
+        near = get_close_matches(name_or_file[:50], RECIPES, 1)
+        remedy = (
+            f"did you mean {near[0]}?" if near else f"choose {', '.join(RECIPES)} or a file ending in .toml"
         )
+        raise RecipeError(f"recipe {name_or_file!r:.80} is not known; {remedy}")
     try:
-        return _recipe_from_settings(_read_toml(path), path.stem)
+        settings = read_settings(path)
+        base = settings.pop("base", "tutorial")
+        if not isinstance(base, str) or base not in RECIPES:
+            raise RecipeError(f"base must be one of {', '.join(RECIPES)}, not {shown(base)}")
+        settings.setdefault("name", "".join(c if c.isalnum() else "-" for c in path.stem)[:40])
+        return RECIPES[base].with_settings(settings)
     except RecipeError as error:
         raise RecipeError(f"{printable(path)}: {error}") from None
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
+def read_settings(path: Path) -> dict[str, Any]:
+    """Read the settings of a TOML file, not checked yet.
+
+    Raises:
+        RecipeError: if the file is no TOML.
+        StorageError: if the file cannot be read.
+    """
     text = read_text(path, _LARGEST_FILE)
     try:
         return tomllib.loads(text)
     except RecursionError:
         raise RecipeError("not a recipe: nested too deeply") from None
     except ValueError as error:  # TOML's errors, and numbers too long
-        raise RecipeError(f"not TOML: {printable(error, 100)}") from None
-
-
-def _recipe_from_settings(settings: dict[str, Any], default_name: str) -> Recipe:
-    base = settings.pop("base", "tutorial")
-    if not isinstance(base, str) or base not in RECIPES:
-        raise RecipeError(f"base must be one of {', '.join(RECIPES)}, not {_shown(base)}")
-    settings.setdefault("name", "".join(c if c.isalnum() else "-" for c in default_name)[:40])
-    return RECIPES[base].with_settings(settings)
+        raise RecipeError(
+            f'not TOML: {printable(error, 100)}; texts stand in quotes, as in base = "fast", '
+            "and true and false in lower case"
+        ) from None

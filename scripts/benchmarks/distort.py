@@ -14,7 +14,8 @@ from benchmarks.setup import new_network
 from benchmarks.timing import in_turn, microseconds
 from mnist_mlp.digits.mnist import read_csv
 from mnist_mlp.training.recipe import Recipe, load_recipe
-from mnist_mlp.training.trainer import Training, distortion_of
+from mnist_mlp.training.samples import distortion_of
+from mnist_mlp.training.trainer import Trainer
 
 
 def main(csv: str, recipe_file: str, rounds: str) -> None:
@@ -30,8 +31,8 @@ def main(csv: str, recipe_file: str, rounds: str) -> None:
         for first in range(0, len(images), distorted.batch_size):
             distortion.apply(images[first : first + distorted.batch_size], rng)
 
-    def epochs(recipe: Recipe) -> Training:
-        return Training(new_network(recipe), digits, recipe)
+    def epochs(recipe: Recipe) -> Trainer:
+        return Trainer(new_network(recipe), digits, recipe)
 
     works: dict[str, Callable[[], object]] = {
         "distorting": distort,

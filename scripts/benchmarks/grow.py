@@ -13,10 +13,10 @@ from benchmarks.timing import seconds
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import read_csv
 from mnist_mlp.training.recipe import load_recipe
-from mnist_mlp.training.trainer import Training
+from mnist_mlp.training.trainer import Trainer
 
 
-class Watch:
+class Callbacks:
     """Looks at the process's anonymous memory whenever it is called."""
 
     def __init__(self) -> None:
@@ -42,15 +42,15 @@ def main(csv: str, recipe_file: str) -> None:
     digits: list[Digits] = []
     recipe = load_recipe(recipe_file)
 
-    def read(watch: Watch) -> None:
+    def read(watch: Callbacks) -> None:
         digits.append(read_csv(csv, watch))
 
-    def train(watch: Watch) -> None:
-        Training(new_network(recipe), digits[0], recipe).run_epoch(watch)
+    def train(watch: Callbacks) -> None:
+        Trainer(new_network(recipe), digits[0], recipe).run_epoch(watch)
 
     result = {}
     for name, work in (("read", read), ("train", train)):
-        watch = Watch()
+        watch = Callbacks()
         elapsed = seconds(partial(work, watch))
         watch()
         result[name] = 1e6 * elapsed / len(digits[0]), watch.most

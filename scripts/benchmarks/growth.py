@@ -12,7 +12,7 @@ from benchmarks.setup import Setup
 from benchmarks.timing import run
 from mnist_mlp.digits.csvfile import format_rows
 from mnist_mlp.training.recipe import RECIPES
-from mnist_mlp.training.trainer import distortion_of
+from mnist_mlp.training.samples import distortion_of
 
 _BYTES_A_ROW = 4500  # of CSV text and cache, with room to spare
 _STAGES = (

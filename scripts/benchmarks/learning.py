@@ -30,7 +30,7 @@ from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 from mnist_mlp.nn.network import Network
 from mnist_mlp.nn.online import BLOCK_SIZE, train_online
 from mnist_mlp.training.recipe import RECIPES
-from mnist_mlp.training.trainer import Training
+from mnist_mlp.training.trainer import Trainer
 
 
 def online(setup: Setup) -> list[Result]:
@@ -46,7 +46,7 @@ def online(setup: Setup) -> list[Result]:
             documents.train(x, t)
 
     def whole_training() -> None:
-        training = Training(new_network(recipe), setup.train, recipe)
+        training = Trainer(new_network(recipe), setup.train, recipe)
         while not training.finished:
             training.run_epoch()
 
@@ -140,7 +140,7 @@ def predictions(setup: Setup) -> list[Result]:
 def checkpoint(setup: Setup) -> list[Result]:
     """What it costs to keep the state of a training after each epoch."""
     recipe = RECIPES["fast"].with_settings({"epochs": setup.rounds + 1})
-    training = Training(new_network(recipe), setup.train, recipe)
+    training = Trainer(new_network(recipe), setup.train, recipe)
 
     def save() -> None:
         arrays, values = training.state()

@@ -36,13 +36,13 @@ def pytorch_epoch(model: Any, inputs: Floats, targets: Floats, size: int) -> Cal
 
     x, t = torch.from_numpy(inputs), torch.from_numpy(targets)
     loss_function = torch.nn.BCEWithLogitsLoss()  # the mean over the ten outputs too
-    optimiser = torch.optim.SGD(model.parameters(), lr=10 * LEARNING_RATE)
+    optimizer = torch.optim.SGD(model.parameters(), lr=10 * LEARNING_RATE)
 
     def epoch() -> None:
         for first in range(0, len(x), size):
-            optimiser.zero_grad()
+            optimizer.zero_grad()
             loss_function(model(x[first : first + size]), t[first : first + size]).backward()
-            optimiser.step()
+            optimizer.step()
 
     return epoch
 

@@ -75,4 +75,4 @@ class Setup:
 
 
 def new_network(recipe: Recipe) -> Network:
-    return Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    return recipe.network()

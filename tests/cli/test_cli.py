@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from mnist_mlp import __version__
 from mnist_mlp.cli.app import main
-from mnist_mlp.cli.exits import ends_plainly
+from mnist_mlp.cli.exits import exit_cleanly
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.files.arrays import save_arrays
 from mnist_mlp.nn.network import Network
@@ -690,7 +690,7 @@ def test_ctrl_c_while_it_starts_ends_quietly(csvs: list[object]) -> None:
 
 
 def test_ctrl_c_that_breaks_an_import_is_no_defect(capsys: pytest.CaptureFixture[str]) -> None:
-    @ends_plainly
+    @exit_cleanly
     def interrupted() -> None:
         try:
             signal.raise_signal(signal.SIGINT)
@@ -709,9 +709,9 @@ def test_ctrl_c_right_after_the_end_is_no_defect(ending: str) -> None:
     # From there on it ends the process as it would any other.
     code = f"""
 import signal
-from mnist_mlp.cli.exits import ends_plainly
+from mnist_mlp.cli.exits import exit_cleanly
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-@ends_plainly
+@exit_cleanly
 def command():
     pass{ending}
 try:

@@ -13,7 +13,7 @@ from mnist_mlp.digits.images import Digits
 from mnist_mlp.files.arrays import load_arrays
 from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import CHECKPOINT, PLAN, Plan, RunError, new_folder, prepare
-from mnist_mlp.runs.run import Data, Watch, carry_out
+from mnist_mlp.runs.run import Callbacks, Data, carry_out
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.trainer import TrainingError
 
@@ -53,7 +53,7 @@ def test_a_link_in_the_place_of_a_seeds_folder_is_not_followed(tmp_path: Path, f
     plan = Plan(TINY, repeats=2)
     prepare(run, plan)
     with pytest.raises(RunError, match="seed-1: is a link"):
-        carry_out(run, plan, Data(few_digits, few_digits), Watch())
+        carry_out(run, plan, Data(few_digits, few_digits), Callbacks())
     assert [path.read_text() for path in outside.iterdir()] == ["precious"]
 
 
@@ -112,14 +112,14 @@ def test_a_loss_that_overflows_keeps_the_last_good_checkpoint(tmp_path: Path, fe
         batch_size=100,
         learning_rate=1000.0,
         weight_decay=1.0,
-        warmup=30.0,
+        warmup_epochs=30.0,
         loss="squared-error",
     )
     plan, said = Plan(recipe), "the loss is no longer finite; choose a learning rate below 1000"
     prepare(tmp_path, plan)
     for _ in range(2):  # going on ends there again
         with pytest.raises(TrainingError, match=said):
-            carry_out(tmp_path, plan, Data(few_digits, few_digits), Watch())
+            carry_out(tmp_path, plan, Data(few_digits, few_digits), Callbacks())
         arrays, metadata = load_arrays(tmp_path / CHECKPOINT)
         assert 1 <= len(metadata["history"]) < 9
         assert all(np.isfinite(array).all() for array in arrays.values())

@@ -17,9 +17,10 @@ from mnist_mlp.files.arrays import load_arrays
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.runs.folder import Plan, check_free, find_model, is_finished, load_model, make_folder, prepare
-from mnist_mlp.runs.run import Data, Watch, carry_out, history_csv
+from mnist_mlp.runs.run import Callbacks, Data, carry_out
+from mnist_mlp.training.history import EpochRecord, history_to_csv
 from mnist_mlp.training.recipe import Recipe, load_recipe
-from mnist_mlp.training.trainer import EpochRecord, Progress, train
+from mnist_mlp.training.trainer import Progress, train
 
 SMALL = Recipe(name="small", hidden=16, epochs=3)
 MOVING = Recipe(
@@ -28,14 +29,14 @@ MOVING = Recipe(
     epochs=3,
     batch_size=32,
     learning_rate=0.01,
-    optimiser="adam",
+    optimizer="adam",
     schedule="cosine",
     biases=True,
-    centred=True,
-    averaging=0.5,
+    center_inputs=True,
+    ema_epochs=0.5,
     rotation=7,
     elastic=20,
-    shuffled=True,
+    shuffle=True,
     validation=50,
 )
 
@@ -49,7 +50,7 @@ def start(folder: Path, plan: Plan) -> Path:
 def finished(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Path:
     """The folder of a run that ended; for reading only."""
     folder = tmp_path_factory.mktemp("runs") / "finished"
-    carry_out(start(folder, Plan(SMALL)), Plan(SMALL), data, Watch())
+    carry_out(start(folder, Plan(SMALL)), Plan(SMALL), data, Callbacks())
     return folder
 
 
@@ -65,7 +66,7 @@ class Stop(BaseException):
     """Someone has had enough."""
 
 
-def stop_at(place: int) -> Watch:
+def stop_at(place: int) -> Callbacks:
     """Raises when it is told something for that many times, progress or the end of an epoch."""
     told = 0
 
@@ -75,7 +76,7 @@ def stop_at(place: int) -> Watch:
         if told == place:
             raise Stop
 
-    return Watch(on_progress=tell, on_epoch=tell)
+    return Callbacks(on_progress=tell, on_epoch=tell)
 
 
 def carry_out_with_stops(folder: Path, plan: Plan, data: Data) -> int:
@@ -139,7 +140,7 @@ def test_files_of_one_name_are_told_apart() -> None:
 
 def test_the_history_leaves_empty_what_is_not_known() -> None:
     history = [EpochRecord(1, 0.3, 0.5, 0.75, None, None, 2.0), EpochRecord(2, 0.1, 0.25, 1.0, 0.5, 0.5, 2.0)]
-    assert history_csv(history).splitlines()[1:] == ["1,0.3,0.5,0.75,,,2.0", "2,0.1,0.25,1.0,0.5,0.5,2.0"]
+    assert history_to_csv(history).splitlines()[1:] == ["1,0.3,0.5,0.75,,,2.0", "2,0.1,0.25,1.0,0.5,0.5,2.0"]
 
 
 # Stopping and going on
@@ -148,7 +149,7 @@ def test_the_history_leaves_empty_what_is_not_known() -> None:
 @pytest.mark.parametrize("recipe", [SMALL, MOVING], ids=lambda recipe: recipe.name)
 def test_a_run_stopped_everywhere_ends_in_the_same_bytes(tmp_path: Path, data: Data, recipe: Recipe) -> None:
     plan, seen = Plan(recipe), list[EpochRecord]()
-    carry_out(start(tmp_path / "whole", plan), plan, data, Watch(on_epoch=seen.append))
+    carry_out(start(tmp_path / "whole", plan), plan, data, Callbacks(on_epoch=seen.append))
     stopped = start(tmp_path / "stopped", plan)
     assert carry_out_with_stops(stopped, plan, data) >= 5
     model = "model.safetensors"
@@ -156,14 +157,14 @@ def test_a_run_stopped_everywhere_ends_in_the_same_bytes(tmp_path: Path, data: D
     assert files(stopped) == RESULTS
     lines = (stopped / "history.csv").read_text().splitlines()[1:]
     assert [line.split(",")[:6] for line in lines] == [
-        line.split(",")[:6] for line in history_csv(seen).splitlines()[1:]
+        line.split(",")[:6] for line in history_to_csv(seen).splitlines()[1:]
     ]
 
 
 def test_repeats_stopped_everywhere_end_in_the_same_bytes(tmp_path: Path, data: Data) -> None:
     plan = Plan(replace(SMALL, epochs=1, seed=9), repeats=2)
     whole, stopped = start(tmp_path / "whole", plan), start(tmp_path / "stopped", plan)
-    card = carry_out(whole, plan, data, Watch())
+    card = carry_out(whole, plan, data, Callbacks())
     assert carry_out_with_stops(stopped, plan, data) >= 2
     for seed in ("seed-9", "seed-10"):
         model = Path(seed, "model.safetensors")
@@ -196,10 +197,10 @@ def test_a_run_goes_on_only_with_the_same_digits(tmp_path: Path, data: Data) -> 
     with pytest.raises(Stop):
         carry_out(folder, plan, data, stop_at(2))
     other = Data(replace(data.train, files={"other.csv": "0" * 64}), data.test)
-    message = refused(lambda: carry_out(folder, plan, other, Watch()))
+    message = refused(lambda: carry_out(folder, plan, other, Callbacks()))
     assert "checkpoint.safetensors: the run began with other data: " in message
     assert "other.csv" in message or "train-images" in message
-    carry_out(folder, plan, data, Watch())
+    carry_out(folder, plan, data, Callbacks())
     assert is_finished(folder)
 
 
@@ -209,7 +210,7 @@ def test_a_run_goes_on_only_with_the_same_settings(tmp_path: Path, data: Data) -
     with pytest.raises(Stop):
         carry_out(folder, plan, data, stop_at(2))
     other = Plan(replace(SMALL, epochs=4, learning_rate=0.2))
-    message = refused(lambda: carry_out(folder, other, data, Watch()))
+    message = refused(lambda: carry_out(folder, other, data, Callbacks()))
     assert "other recipe: epochs was 3, is 4; learning_rate was 0.3, is 0.2" in message
 
 
@@ -220,10 +221,10 @@ def test_seeds_that_ended_belong_to_the_same_digits_too(tmp_path: Path, data: Da
         carry_out(folder, plan, data, stop_at(3))  # in the second seed, before any checkpoint
     assert is_finished(folder / "seed-1")
     other = Data(data.train, replace(data.test, files={"other.csv": "0" * 64}))
-    message = refused(lambda: carry_out(folder, plan, other, Watch()))
+    message = refused(lambda: carry_out(folder, plan, other, Callbacks()))
     assert "seed-1/scorecard.json: the run began with other data".replace("/", os.sep) in message
     (folder / "seed-1" / "scorecard.json").write_text("{}")
-    message = refused(lambda: carry_out(folder, plan, data, Watch()))
+    message = refused(lambda: carry_out(folder, plan, data, Callbacks()))
     assert str(Path("seed-1", "scorecard.json")) in message
     assert "no valid" in message
 
@@ -240,10 +241,10 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path, data: Data, finished: Path
     elif content == "another network":
         content = (finished / "model.safetensors").read_bytes()
     checkpoint.write_bytes(content)
-    assert "checkpoint.safetensors: " in refused(lambda: carry_out(folder, plan, data, Watch()))
+    assert "checkpoint.safetensors: " in refused(lambda: carry_out(folder, plan, data, Callbacks()))
     if content:
         return
-    carry_out(start(folder, plan), plan, data, Watch())  # as --force does
+    carry_out(start(folder, plan), plan, data, Callbacks())  # as --force does
     assert (folder / "model.safetensors").read_bytes() == (finished / "model.safetensors").read_bytes()
 
 
@@ -251,13 +252,13 @@ def test_leftovers_of_a_killed_process_go(tmp_path: Path, data: Data) -> None:
     plan = Plan(replace(SMALL, epochs=1))
     folder = start(tmp_path / "run", plan)
     (folder / ".model.safetensors.999999999-0123abcd.tmp").write_bytes(b"half")
-    carry_out(folder, plan, data, Watch())
+    carry_out(folder, plan, data, Callbacks())
     assert files(folder) == RESULTS
 
 
 def test_holding_out_all_digits_leaves_none_to_learn_from(tmp_path: Path, data: Data) -> None:
     plan = Plan(replace(SMALL, validation=400))
-    message = refused(lambda: carry_out(start(tmp_path / "run", plan), plan, data, Watch()))
+    message = refused(lambda: carry_out(start(tmp_path / "run", plan), plan, data, Callbacks()))
     assert "--validation 400 leaves none of the 400 training digits" in message
 
 
@@ -408,7 +409,7 @@ def test_a_record_is_told_for_each_epoch(tmp_path: Path, data: Data) -> None:
     starts: list[tuple[Recipe, int]] = []
     plan = Plan(SMALL)
     folder = start(tmp_path / "run", plan)
-    watch = Watch(on_start=lambda recipe, history: starts.append((recipe, len(history))))
+    watch = Callbacks(on_start=lambda recipe, history: starts.append((recipe, len(history))))
     with pytest.raises(Stop):
         carry_out(folder, plan, data, replace(watch, on_epoch=stop_at(2).on_epoch))
     assert re.findall(r"(?m)^\d", (folder / "history.csv").read_text()) == ["1", "2"]
@@ -420,6 +421,9 @@ def test_a_warning_is_given_once(tmp_path: Path, data: Data) -> None:
     warnings: list[str] = []
     plan = Plan(replace(SMALL, epochs=3, learning_rate=1e-9))
     carry_out(
-        start(tmp_path / "run", plan), plan, Data(data.train, data.train), Watch(on_warning=warnings.append)
+        start(tmp_path / "run", plan),
+        plan,
+        Data(data.train, data.train),
+        Callbacks(on_warning=warnings.append),
     )
     assert len(warnings) == len(set(warnings)) == 3  # few digits, the same in both sets, guessing

@@ -16,9 +16,9 @@ from mnist_mlp.files.arrays import load_arrays
 from mnist_mlp.files.atomic import StorageError
 from mnist_mlp.files.lock import locked
 from mnist_mlp.runs.folder import CHECKPOINT, Plan, prepare
-from mnist_mlp.runs.run import Data, Watch, carry_out
+from mnist_mlp.runs.run import Callbacks, Data, carry_out
+from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import Recipe
-from mnist_mlp.training.trainer import EpochRecord
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 SMALL = Recipe(name="small", epochs=2)
@@ -53,7 +53,7 @@ def test_a_run_killed_right_after_its_scorecard_is_finished_and_tidied(
     data = Data(read_csv(train_csv), read_csv(test_csv))
     plan = Plan(SMALL, train_csv=str(train_csv), test_csv=str(test_csv))
     prepare(run, plan)
-    carry_out(run, plan, data, Watch())
+    carry_out(run, plan, data, Callbacks())
     model = (run / "model.safetensors").read_bytes()
     (run / CHECKPOINT).write_bytes(b"of the last epoch")
     (run / f".scorecard.json.{os.getpid()}-01234567.tmp").write_bytes(b"of a killed process")
@@ -128,7 +128,7 @@ def leave(disk: Path, room: int) -> None:
 def whole_run(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Path:
     run = tmp_path_factory.mktemp("runs") / "whole"
     prepare(run, Plan(SMALL))
-    carry_out(run, Plan(SMALL), data, Watch())
+    carry_out(run, Plan(SMALL), data, Callbacks())
     return run
 
 
@@ -179,7 +179,7 @@ def test_results_without_room_can_be_written_later(
     run, plan = small_disk / "run", Plan(SMALL)
     prepare(run, plan)
     with pytest.raises(StoppedError):
-        carry_out(run, plan, data, Watch(on_epoch=stop_at_the_end))
+        carry_out(run, plan, data, Callbacks(on_epoch=stop_at_the_end))
     order = [
         *("model.safetensors", "learning_curve.png", "confusion_matrix.png", "mistakes.png"),
         *("scorecard.md", "scorecard.json"),
@@ -188,11 +188,11 @@ def test_results_without_room_can_be_written_later(
     pages = sum(-(-(whole_run / file).stat().st_size // 4096) for file in before)
     leave(small_disk, 4096 * (pages + 1))
     with pytest.raises(StorageError, match=f"{name}: cannot be written: No space left"):
-        carry_out(run, plan, data, Watch())
+        carry_out(run, plan, data, Callbacks())
     assert {path.name for path in run.iterdir()} & set(order) == set(before)
     assert temporary_files(run) == []
     (small_disk / "ballast").unlink()
-    carry_out(run, plan, data, Watch())
+    carry_out(run, plan, data, Callbacks())
     assert {path.name for path in run.iterdir()} == {path.name for path in whole_run.iterdir()}
     assert (run / "model.safetensors").read_bytes() == (whole_run / "model.safetensors").read_bytes()
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from mnist_mlp.digits.images import Digits
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.checks import examine_digits, examine_network, examine_overlap
 from mnist_mlp.training.recipe import RECIPES
-from mnist_mlp.training.trainer import train
+from mnist_mlp.training.trainer import outputs_for, train
 
 Change = Callable[[Digits], Digits]
 
@@ -122,11 +123,11 @@ def network_answering(answer: int) -> Network:
 
 
 def test_a_network_with_one_answer_is_named_unless_there_is_one_label(mnist_train: Digits) -> None:
-    (finding,) = examine_network(network_answering(3), mnist_train)
+    (finding,) = examine_network(partial(outputs_for, network_answering(3)), mnist_train)
     assert finding.startswith("the network gives the same answer to all training digits")
-    assert examine_network(network_answering(8), mnist_train) == [finding]
+    assert examine_network(partial(outputs_for, network_answering(8)), mnist_train) == [finding]
     threes = Digits(mnist_train.images[:1000], np.full(1000, 3, np.uint8))
-    assert examine_network(network_answering(3), threes) == []
+    assert examine_network(partial(outputs_for, network_answering(3)), threes) == []
 
 
 @pytest.mark.parametrize(("right", "guessing"), [(70, True), (71, False)])
@@ -137,7 +138,9 @@ def test_guessing_is_being_right_no_more_than_by_chance(right: int, guessing: bo
     images = np.zeros((500, 784), np.uint8)
     images[np.arange(500), answers] = 255
     brightest_of_ten_pixels = Network.from_arrays([np.eye(10, 784)], None, ["sigmoid"])
-    found = examine_network(brightest_of_ten_pixels, Digits(images.reshape(-1, 28, 28), labels))
+    found = examine_network(
+        partial(outputs_for, brightest_of_ten_pixels), Digits(images.reshape(-1, 28, 28), labels)
+    )
     expected = ["the network's answers to training digits are no better than guessing"] * guessing
     assert [finding.split(":")[0] for finding in found] == expected
 
@@ -145,6 +148,6 @@ def test_guessing_is_being_right_no_more_than_by_chance(right: int, guessing: bo
 @pytest.mark.parametrize("name", RECIPES)
 def test_no_recipe_is_said_to_guess_after_an_epoch_of_mnist(name: str, mnist_train: Digits) -> None:
     recipe, digits = RECIPES[name], mnist_train[:10_000]
-    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    network = recipe.network()
     train(network, digits, replace(recipe, epochs=1))
-    assert examine_network(network, digits) == []
+    assert examine_network(partial(outputs_for, network), digits) == []

@@ -8,7 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from mnist_mlp.errors import MnistMlpError
-from mnist_mlp.training.recipe import RECIPES, Recipe, RecipeError, load_recipe
+from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
+from mnist_mlp.training.settings import RecipeError
 
 # A value beyond the range of each number, on either side.
 OUT_OF_RANGE = {
@@ -18,9 +19,9 @@ OUT_OF_RANGE = {
     "learning_rate": (0.0, 1001.0),
     "momentum": (-0.1, 1.0),
     "weight_decay": (-0.1, 1.1),
-    "falling": (0.0, 1.1),
-    "warmup": (-1.0, 100_001.0),
-    "averaging": (-1.0, 100_001.0),
+    "decay_fraction": (0.0, 1.1),
+    "warmup_epochs": (-1.0, 100_001.0),
+    "ema_epochs": (-1.0, 100_001.0),
     "rotation": (-1.0, 181.0),
     "scale": (-0.1, 1.0),
     "shear": (-0.1, 2.1),
@@ -31,9 +32,9 @@ OUT_OF_RANGE = {
     "seed": (-1, 2**63),
 }
 CHOICES = {
-    "start": ["uniform", "normal-fan-out", "normal-fan-in"],
+    "init": ["uniform", "normal-fan-out", "normal-fan-in"],
     "loss": ["squared-error", "cross-entropy", "raw-error", "softmax-cross-entropy"],
-    "optimiser": ["momentum", "adam"],
+    "optimizer": ["momentum", "adam"],
     "schedule": ["constant", "linear", "cosine"],
 }
 KINDS = {field.name: field.type for field in fields(Recipe)}
@@ -74,15 +75,15 @@ def test_the_tutorial_is_the_documents_program() -> None:
     tutorial = load_recipe("tutorial")
     assert tutorial == Recipe()
     assert (tutorial.hidden, tutorial.learning_rate, tutorial.epochs, tutorial.batch_size) == (200, 0.3, 5, 1)
-    assert (tutorial.start, tutorial.loss, tutorial.biases) == ("uniform", "raw-error", False)
+    assert (tutorial.init, tutorial.loss, tutorial.biases) == ("uniform", "raw-error", False)
     assert tutorial.online
-    assert not tutorial.shuffled
+    assert not tutorial.shuffle
     assert not tutorial.distorted
 
 
 def test_the_book_differs_from_it_in_learning_rate_and_start() -> None:
     assert load_recipe("book") == replace(
-        Recipe(), name="book", learning_rate=0.1, start="normal-fan-in"
+        Recipe(), name="book", learning_rate=0.1, init="normal-fan-in"
     )  # ... its normal distribution of 1 / sqrt(fan-in)
 
 
@@ -90,7 +91,7 @@ def test_the_faster_recipes_are_what_the_ladder_says() -> None:
     fast, best = load_recipe("fast"), load_recipe("best")
     assert (fast.hidden, best.hidden) == (200, 200)
     assert fast.batch_size > 1
-    assert (fast.biases, fast.centred, fast.loss) == (True, True, "cross-entropy")
+    assert (fast.biases, fast.center_inputs, fast.loss) == (True, True, "cross-entropy")
     assert fast.momentum > 0
     assert best.distorted
     assert not fast.online
@@ -107,12 +108,12 @@ def test_each_recipe_goes_by_its_own_name(name: str) -> None:
     [
         {"batch_size": 2},
         {"momentum": 0.5},
-        {"optimiser": "adam"},
+        {"optimizer": "adam"},
         {"weight_decay": 0.1},
-        {"averaging": 1.0},
+        {"ema_epochs": 1.0},
         {"rotation": 1.0},
-        {"centred": True, "biases": True},
-        {"tanh": True, "biases": True},
+        {"center_inputs": True, "biases": True},
+        {"center_hidden": True, "biases": True},
         {"loss": "softmax-cross-entropy", "biases": True},
     ],
     ids=str,
@@ -174,7 +175,9 @@ def test_a_whole_number_does_where_a_number_is_asked() -> None:
     assert rate == 1.0
 
 
-@pytest.mark.parametrize("setting", [{"centred": True}, {"tanh": True}, {"loss": "softmax-cross-entropy"}])
+@pytest.mark.parametrize(
+    "setting", [{"center_inputs": True}, {"center_hidden": True}, {"loss": "softmax-cross-entropy"}]
+)
 def test_what_ends_in_the_biases_needs_biases(setting: dict[str, Any]) -> None:
     assert "biases must be true" in message_of(setting)
     assert Recipe().with_settings({**setting, "biases": True}).biases
@@ -220,7 +223,7 @@ def test_a_file_changes_what_it_names_of_its_base(tmp_path: Path) -> None:
         ("learning_rate = 1e999", "not inf"),
         ("learning_rate = 2026-11-01", "must be a number, not datetime.date"),
         ('hidden = "200"', "must be a whole number, not '200'"),
-        ("centred = true", "biases must be true"),
+        ("center_inputs = true", "biases must be true"),
         ("hidden", "not TOML"),
         ("hidden = 1\nhidden = 2", "not TOML"),
         ("[hidden]\nunits = 3", "must be a whole number, not {'units': 3}"),

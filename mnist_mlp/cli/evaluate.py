@@ -1,0 +1,61 @@
+"""`mnist-mlp evaluate`: score a trained network on test digits."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_mlp.cli.options import DataDir, Json, Mirror, ModelOrRun, Offline, TestCsv
+
+EXAMPLES = """
+  mnist-mlp evaluate
+  mnist-mlp evaluate runs/my-run --test-csv theirs.csv
+"""
+
+
+def evaluate(
+    model: ModelOrRun = None,
+    test_csv: TestCsv = None,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+    offline: Offline = False,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write scorecard and pictures there.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Score a trained network on test digits, or on a CSV file."""
+    from time import perf_counter
+
+    from mnist_mlp.cli.scores import show_scorecard
+    from mnist_mlp.cli.screen import Screen, model_file
+    from mnist_mlp.cli.sources import Source
+    from mnist_mlp.report.scorecard import Scorecard
+    from mnist_mlp.runs import folder as folders
+    from mnist_mlp.runs.run import versions, write_scorecard
+    from mnist_mlp.training.trainer import outputs_for
+
+    screen = Screen()
+    if out is not None:
+        folders.check_free_for_scores(out)
+    path = model_file(model, screen)
+    network, facts = folders.load_model(path)
+    start = perf_counter()
+    digits = Source(data_dir, mirror or [], offline).read("test", test_csv, screen)
+    loaded = perf_counter()
+    outputs = outputs_for(network, digits.images)
+    seconds = {"load": loaded - start, "score": perf_counter() - loaded}
+    card = Scorecard.from_outputs(
+        digits.labels, outputs, **facts, data=dict(digits.files), seconds=seconds, versions=versions()
+    )
+    if out is not None:
+        folders.make_folder(out)
+        write_scorecard(out, card, digits)
+    if json:
+        screen.raw(card.to_json().rstrip())
+        return
+    screen.result(f"model {path}")
+    screen.result(f"digits {test_csv or ', '.join(digits.files)}")
+    show_scorecard(screen, card)
+    if out is not None:
+        screen.note(f"\nwritten to {out}")

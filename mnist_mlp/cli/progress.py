@@ -1,0 +1,128 @@
+"""The progress of a training on the screen: a bar on a terminal, and a line for each epoch."""
+
+from contextlib import ExitStack
+from time import monotonic
+from types import TracebackType
+from typing import Any, Self
+
+from rich.progress import BarColumn, TaskID, TextColumn
+
+from mnist_mlp.cli.scores import show_scorecard
+from mnist_mlp.cli.screen import Screen
+from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.report.scorecard import _percent as percent
+from mnist_mlp.training.history import EpochRecord
+from mnist_mlp.training.recipe import RECIPES, Recipe
+from mnist_mlp.training.trainer import Progress
+
+_COLUMNS = (
+    TextColumn("{task.description}"),
+    BarColumn(8),
+    TextColumn("{task.fields[samples]}"),
+    TextColumn("{task.fields[rate]:>7,.0f}/s"),
+    TextColumn("train {task.fields[accuracy]}"),
+    TextColumn("{task.fields[left]} left"),
+)
+
+
+class TrainingReport:
+    """Shows one training after another; its methods are callbacks of a run.
+
+    Args:
+        screen: where it is shown.
+        show_card: whether the scorecard is shown as soon as there is one.
+    """
+
+    def __init__(self, screen: Screen, *, show_card: bool) -> None:
+        self._screen = screen
+        self._show_card = show_card
+        self._bars = ExitStack()
+        self._task: TaskID | None = None
+        self._recipe = Recipe()
+        self._held_out: float | None = None
+        self._epoch_start = monotonic()
+        self._seconds: list[float] = []
+
+    def __enter__(self) -> Self:
+        self._progress = self._bars.enter_context(self._screen.bars(*_COLUMNS))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.close()
+
+    def on_start(self, recipe: Recipe, history: list[EpochRecord]) -> None:
+        """A training begins, or goes on after the epochs in the history."""
+        self._recipe = recipe
+        self._seconds = [record.seconds for record in history]
+        self._held_out = history[-1].validation_accuracy if history else None
+        self._epoch_start = monotonic()
+        begin = f"going on after epoch {len(history)} of" if history else "training for"
+        epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs != 1)
+        self._screen.note(f"{begin} {epochs}, recipe {_title(recipe)}, random seed {recipe.seed}")
+
+    def on_progress(self, done: Progress) -> None:
+        """A chunk of samples is done."""
+        seconds = monotonic() - self._epoch_start
+        epochs_left = self._recipe.epochs - done.epoch + 1 - done.samples_done / done.samples
+        whole_epoch = seconds * done.samples / done.samples_done
+        all_samples = f"{done.samples:,}"
+        shown: dict[str, Any] = {
+            "description": f"epoch {done.epoch}/{self._recipe.epochs}",
+            "completed": done.samples_done,
+            "total": done.samples,
+            "samples": f"{done.samples_done:>{len(all_samples)},}/{all_samples}",
+            "rate": done.samples_done / max(seconds, 1e-9),
+            "accuracy": percent(done.accuracy),
+            "left": _duration(epochs_left * whole_epoch),
+        }
+        if self._task is None:
+            self._task = self._progress.add_task(**shown)
+        else:
+            self._progress.update(self._task, **shown)
+
+    def on_epoch(self, record: EpochRecord) -> None:
+        """An epoch has ended."""
+        self._seconds.append(record.seconds)
+        self._held_out = record.validation_accuracy
+        self._epoch_start = monotonic()
+        recent = self._seconds[-10:]
+        left = (self._recipe.epochs - record.epoch) * sum(recent) / len(recent)
+        parts = [
+            f"epoch {record.epoch:>{len(str(self._recipe.epochs))}}/{self._recipe.epochs}",
+            f"loss {record.loss:.4f}",
+            f"train {percent(record.accuracy)}",
+        ]
+        if record.validation_accuracy is not None:
+            parts.append(f"held out {percent(record.validation_accuracy)}")
+        parts.append(f"{record.seconds:.1f} s" + (f", {_duration(left)} left" if left else ""))
+        self._screen.note("  ".join(parts))
+
+    def on_card(self, card: Scorecard) -> None:
+        """The trained network is scored; no more progress of it is shown."""
+        if not self._show_card:
+            return
+        self._bars.close()
+        self._screen.note("")
+        show_scorecard(self._screen, card)
+        if self._held_out is not None:
+            samples = f"{self._recipe.validation:,} training digits"
+            self._screen.result(f"\nheld out: {percent(self._held_out)} of {samples} right")
+
+
+def _title(recipe: Recipe) -> str:
+    """A recipe's name, and its settings where the recipe known by that name has others."""
+    settings, known = recipe.to_dict(), RECIPES.get(recipe.name, recipe).to_dict()
+    changed = [
+        f"{name.replace('_', ' ')} {value}".lower()
+        for name, value in settings.items()
+        if value != known[name] and name not in ("epochs", "seed")  # which are told anyway
+    ]
+    return f"{recipe.name} with {', '.join(changed)}" if changed else recipe.name
+
+
+def _duration(seconds: float) -> str:
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"

@@ -1,0 +1,44 @@
+"""Scorecards on the screen."""
+
+from textwrap import fill
+
+from mnist_mlp.cli.screen import Screen
+from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
+from mnist_mlp.report.scorecard import _percent as percent
+
+
+def show_scorecard(screen: Screen, card: Scorecard) -> None:
+    """Print accuracy, precision and recall of each digit, and the most frequent confusions."""
+    low, high = (percent(bound) for bound in card.confidence_interval)
+    screen.result(f"accuracy {percent(card.accuracy)}  (95 % confidence interval {low} to {high})")
+    screen.result(f"{card.correct:,} of {card.total:,} digits right, {card.total - card.correct:,} wrong\n")
+    rows = [
+        [
+            str(score.digit),
+            *map(percent, (score.precision, score.recall, score.f1)),
+            f"{score.support:,}",
+        ]
+        for score in card.per_digit
+    ]
+    screen.table(["digit", "precision", "recall", "F1", "digits"], rows)
+    if confused := card.most_confused(6):
+        pairs = ", ".join(f"{pair.label} as {pair.predicted} ({pair.count})" for pair in confused)
+        text = f"most often taken for another: {pairs}"
+        screen.result("\n" + fill(text, min(screen.width, 80) - 1, subsequent_indent="  "))
+
+
+def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None:
+    """Print the mean accuracy of several seeds, its spread, and each."""
+    deviation = repeated.standard_deviation
+    spread = "" if deviation is None else f", standard deviation {percent(deviation)}"
+    screen.result(f"mean accuracy {percent(repeated.mean)}{spread}, {len(repeated.runs)} seeds\n")
+    rows = [
+        [
+            str(card.seed),
+            percent(card.accuracy),
+            f"{card.total - card.correct:,}",
+            f"{card.seconds.get('train', 0):.1f} s",
+        ]
+        for card in repeated.runs
+    ]
+    screen.table(["seed", "accuracy", "wrong", "training"], rows)

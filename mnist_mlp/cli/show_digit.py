@@ -1,0 +1,133 @@
+"""`mnist-mlp show-digit`: show a digit in the terminal, and what a network makes of it."""
+
+from enum import StrEnum
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_mlp.cli.options import CSV_FILE, DataDir, Json, Mirror, Offline, complete_run
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+EXAMPLES = """
+  mnist-mlp show-digit 8
+  mnist-mlp show-digit 7 --split train --distort --save seven.png
+"""
+
+
+class Split(StrEnum):
+    """The two sets of MNIST."""
+
+    train = "train"
+    test = "test"
+
+
+def show_digit(
+    index: Annotated[
+        int | None, typer.Argument(metavar="INDEX", help="Which digit, counted from 0. [default: at random]")
+    ] = None,
+    split: Annotated[Split, typer.Option(help="Which set of MNIST.")] = Split.test,
+    csv: Annotated[
+        Path | None, typer.Option(metavar=CSV_FILE, help="Digits as CSV, in place of MNIST's.")
+    ] = None,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+    offline: Offline = False,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="MODEL-OR-RUN",
+            autocompletion=complete_run,
+            help="Show what this network answers. [default: the newest run under ./runs, if any]",
+        ),
+    ] = None,
+    distort: Annotated[bool, typer.Option("--distort", help="Show distorted versions beside it.")] = False,
+    save: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Write a picture as well.")] = None,
+    json: Json = False,
+) -> None:
+    """Show a digit in the terminal, and what a network makes of it."""
+    import numpy as np
+
+    from mnist_mlp.cli.exits import fail
+    from mnist_mlp.cli.screen import Screen, model_file
+    from mnist_mlp.cli.sources import Source
+    from mnist_mlp.digits.images import scale_pixels
+    from mnist_mlp.report.text import digit_text, digits_side_by_side, output_bars
+    from mnist_mlp.runs.folder import load_model, newest_run
+
+    if save is not None and save.suffix.lower() != ".png":
+        raise typer.BadParameter("the picture is a PNG; let its name end in .png", param_hint="--save")
+    screen = Screen()
+    digits = Source(data_dir, mirror or [], offline).read(split.value, csv, screen)
+    if index is None:
+        index = int(np.random.default_rng().integers(len(digits)))
+    if not 0 <= index < len(digits):
+        fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
+    image, label = digits.images[index], int(digits.labels[index])
+    outputs = None
+    if network_of := model or newest_run():
+        path = model_file(network_of, screen)
+        if model is None:
+            screen.note(f"model {path}")
+        outputs = load_model(path)[0].forward(scale_pixels(image[None]))[0]
+        if not np.isfinite(outputs).all():
+            fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
+    versions = _distorted(image, 14) if distort else []
+    if json:
+        screen.json(_facts(index, label, image, outputs))
+    else:
+        screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
+        if distort:
+            screen.raw(digits_side_by_side([image, *versions], screen.width, screen.colors, screen.unicode))
+        else:
+            screen.raw(digit_text(image, screen.colors, screen.unicode))
+        if outputs is not None:
+            width = max(40, min(screen.width, 80))
+            screen.raw(output_bars(outputs, label, screen.colors, screen.unicode, width))
+    if save is not None:
+        _save(save, image, versions, f"digit {index}, label {label}", outputs, label)
+        screen.note(f"written to {save}")
+
+
+def _facts(
+    index: int, label: int, image: "NDArray[np.uint8]", outputs: "NDArray[np.floating[Any]] | None"
+) -> dict[str, Any]:
+    facts: dict[str, Any] = {"index": index, "label": label, "pixels": image.tolist()}
+    if outputs is not None:
+        facts |= {"answer": int(outputs.argmax()), "outputs": [float(output) for output in outputs]}
+    return facts
+
+
+def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8]]":
+    """Draw distorted versions of an image (28, 28), as far distorted as the recipe `best` trains on."""
+    import numpy as np
+
+    from mnist_mlp.training.recipe import RECIPES
+    from mnist_mlp.training.samples import distortion_of
+
+    distortion, rng = distortion_of(RECIPES["best"]), np.random.default_rng()
+    pixels = [distortion.apply(image.reshape(1, 784), rng) for _ in range(count)]
+    return [np.rint(row).astype(np.uint8).reshape(28, 28) for row in pixels]
+
+
+def _save(
+    path: Path,
+    image: "NDArray[np.uint8]",
+    versions: "list[NDArray[np.uint8]]",
+    title: str,
+    outputs: "NDArray[np.floating[Any]] | None",
+    label: int,
+) -> None:
+    from mnist_mlp.report.figures import draw_digit, draw_digit_grid, draw_outputs, save_picture
+
+    first = (
+        partial(draw_digit_grid, images=[image, *versions])
+        if versions
+        else partial(draw_digit, image=image, title=title)
+    )
+    second = [] if outputs is None else [partial(draw_outputs, outputs=outputs, label=label)]
+    save_picture(path, first, *second, size=(4.8 if not (second or versions) else 9.0, 4.8))

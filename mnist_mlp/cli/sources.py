@@ -1,0 +1,64 @@
+"""Getting the digits of a command: from a CSV file, a folder, or the web, with progress on the screen."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from mnist_mlp.cli.screen import Screen
+from mnist_mlp.digits.download import SOURCES, download_mnist
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import NoDigitsError, has_mnist, load_mnist, read_csv
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the MNIST files are, or come from, as the options of a command say."""
+
+    data_dir: Path | None
+    mirrors: list[str]
+    offline: bool
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the options mean."""
+        if self.data_dir is not None:
+            return self.data_dir
+        if has_mnist("data"):
+            return Path("data")
+        import pooch
+
+        return Path(pooch.os_cache("mnist-mlp"))
+
+    def read(self, split: str, csv: Path | None, screen: Screen) -> Digits:
+        """Read digits from a CSV file, or a split of MNIST, which is downloaded into a folder without it.
+
+        Raises:
+            MnistMlpError: if they cannot be read or downloaded.
+        """
+        with screen.bytes_progress() as progress:
+            if csv is not None:
+                return read_csv(csv, progress)
+            try:
+                return load_mnist(self.folder, split, progress)
+            except NoDigitsError:
+                if self.offline:
+                    raise
+        screen.note(f"no MNIST files in {self.folder}; downloading them")
+        self.download(screen)
+        with screen.bytes_progress() as progress:
+            return load_mnist(self.folder, split, progress)
+
+    def download(self, screen: Screen) -> list[Path]:
+        """Download MNIST into the folder.
+
+        Args:
+            screen: where progress is shown.
+
+        Returns:
+            The files that are there now.
+
+        Raises:
+            MnistMlpError: if no source gives the files.
+        """
+        mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
+        with screen.bytes_progress() as progress:
+            return download_mnist(self.folder, mirrors, sources=sources, progress=progress)

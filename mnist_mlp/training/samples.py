@@ -1,0 +1,71 @@
+"""What a network is given while it trains: samples in an order, as inputs and targets."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_mlp.digits.distortion import Distortion
+from mnist_mlp.digits.images import Digits, encode_targets, scale_in_place, scale_pixels
+from mnist_mlp.nn.blas import Floats
+from mnist_mlp.nn.reparametrize import INPUT_MEAN
+from mnist_mlp.training.recipe import Recipe
+from mnist_mlp.training.schedule import shuffled
+
+Indices = NDArray[np.intp] | slice
+
+
+class Samples:
+    """The training digits as a recipe presents them.
+
+    Args:
+        digits: the training digits.
+        recipe: order, distortions, centering and loss.
+    """
+
+    def __init__(self, digits: Digits, recipe: Recipe) -> None:
+        self._images = digits.images.reshape(-1, 784)
+        self._labels = digits.labels
+        self._recipe = recipe
+        self._distortion = distortion_of(recipe)
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def chunks(self, size: int, rng: np.random.Generator) -> Iterator[Indices]:
+        """Go once through all samples, `size` at a time: slices in file order, else random indices."""
+        if self._recipe.shuffle:
+            yield from shuffled(len(self), size, rng)
+        else:
+            yield from (slice(first, first + size) for first in range(0, len(self), size))
+
+    def labels(self, chunk: Indices) -> NDArray[np.uint8]:
+        """The labels (n,) of a chunk."""
+        return self._labels[chunk]
+
+    def images(self, chunk: Indices) -> NDArray[np.uint8]:
+        """The images (n, 784) of a chunk."""
+        return self._images[chunk]
+
+    def inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
+        """The inputs (n, 784) float32 of images: distorted, scaled and centered, as the recipe says."""
+        if self._recipe.distorted:
+            inputs = scale_in_place(self._distortion.apply(images, rng))
+        else:
+            inputs = scale_pixels(images)
+        if self._recipe.center_inputs:
+            inputs -= INPUT_MEAN
+        return inputs
+
+    def targets(self, labels: NDArray[np.uint8]) -> Floats:
+        """What the outputs should be, (n, 10) float32: for softmax 1 and 0, since they sum to one."""
+        if self._recipe.loss == "softmax-cross-entropy":
+            return np.eye(10, dtype=np.float32)[labels]
+        return encode_targets(labels)
+
+
+def distortion_of(recipe: Recipe) -> Distortion:
+    """The distortion that a recipe trains with."""
+    return Distortion(
+        recipe.rotation, recipe.scale, recipe.shear, recipe.shift, recipe.elastic, recipe.elastic_sigma
+    )
