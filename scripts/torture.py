@@ -29,7 +29,7 @@ from mnist_mlp import load_mnist  # noqa: E402
 from mnist_mlp.digits.mnist import write_csv  # noqa: E402
 
 # Distortions, Adam, softmax and averaged weights: everything that a checkpoint can hold.
-AVERAGED = 'base = "best"\nepochs = {epochs}\naveraging = 2.0\n'
+AVERAGED = 'base = "best"\nepochs = {epochs}\nema_epochs = 2.0\n'
 
 
 @dataclass(frozen=True)

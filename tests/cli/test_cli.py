@@ -150,8 +150,10 @@ def run(trained: tuple[Path, Outcome]) -> Path:
 def test_training_shows_its_progress_and_ends_with_a_scorecard(trained: tuple[Path, Outcome]) -> None:
     folder, shown = trained
     assert files(folder) == RESULTS
-    assert re.match(r"accuracy \d\d\.\d\d%  \(95 % interval \d\d\.\d\d% to \d\d\.\d\d%\)\n", shown.out)
-    assert "digit  precision   recall       F1  digits" in shown.out
+    assert re.match(
+        r"accuracy \d\d\.\d\d %  \(95 % confidence interval \d\d\.\d\d % to \d\d\.\d\d %\)\n", shown.out
+    )
+    assert re.search("digit +precision +recall +F1 +digits", shown.out)
     assert "most often taken for another: " in shown.out
     assert re.findall(r"(?m)^epoch (\d/5)  loss \d\.\d{4}  train \d", shown.err) == [
         f"{i}/5" for i in range(1, 6)
@@ -161,7 +163,7 @@ def test_training_shows_its_progress_and_ends_with_a_scorecard(trained: tuple[Pa
         assert "\r" not in text
     assert all(len(line) <= 80 for line in shown.out.splitlines())
     card = json.loads((folder / "scorecard.json").read_text())
-    assert shown.out.startswith(f"accuracy {card['accuracy']:.2%} ")
+    assert shown.out.startswith(f"accuracy {100 * card['accuracy']:.2f} % ")
     assert card["accuracy"] > 0.7
 
 
@@ -170,22 +172,22 @@ def test_a_changed_recipe_is_told_from_the_one_of_its_name(csvs: list[object]) -
     shown = call("train", *csvs, *settings, "--seed", 5, "--out", "run")
     assert (
         "training for 1 epoch, recipe tutorial with hidden 20, batch size 8, learning\n"
-        "  rate 0.1, validation 9, seed 5\n"
+        "  rate 0.1, validation 9, random seed 5\n"
     ) in shown.err
-    held_out = re.search(r"epoch 1/1 .* held out (\d+\.\d\d%)", shown.err)
+    held_out = re.search(r"epoch 1/1 .* held out (\d+\.\d\d %)", shown.err)
     assert held_out
     assert f"\nheld out: {held_out[1]} of 9 training digits right\n" in shown.out
     plain = call("train", *csvs, "--epochs", 1, "--seed", 5, "--out", "plain")
     assert "held out" not in plain.out
-    assert "training for 1 epoch, recipe tutorial, seed 5\n" in plain.err
+    assert "training for 1 epoch, recipe tutorial, random seed 5\n" in plain.err
 
 
 def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome]) -> None:
     folder, shown = trained
     assert f"all of it is in {folder}" in shown.err
     assert ":\n  scorecard.md, model.safetensors and pictures\n" in shown.err
-    assert "mnist-mlp train --recipe book" in shown.err
-    hint = re.search(r"  mnist-mlp (show-digit \d+ .*)", shown.err)
+    assert "python -m mnist_mlp train --recipe book" in shown.err
+    hint = re.search(r"  python -m mnist_mlp (show-digit \d+ .*)", shown.err)
     assert hint
     digit = call(*shlex.split(hint[1]))
     assert digit.code == 0
@@ -199,7 +201,7 @@ def test_evaluating_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) ->
     first, second, third = shown.out.splitlines()[:3]
     assert first == f"model {run / 'model.safetensors'}"
     assert second == f"digits {test_csv}"
-    assert third.startswith(f"accuracy {of_run['accuracy']:.2%} ")
+    assert third.startswith(f"accuracy {100 * of_run['accuracy']:.2f} % ")
     assert files(Path("scored")) == {"scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png"}
     for card in (
         json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),
@@ -314,7 +316,7 @@ def test_a_folder_of_other_things_is_left_alone(csvs: list[object]) -> None:
 def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None:
     Path("my.toml").write_text('base = "fast"\nhidden = 4\nepochs = 1\n')
     shown = call("train", *csvs, "--recipe", "my.toml", "--repeats", 2, "--validation", 50, "--out", "run")
-    assert re.match(r"mean accuracy \d\d\.\d\d%, standard deviation \d\.\d\d%, 2 seeds\n", shown.out)
+    assert re.match(r"mean accuracy \d\d\.\d\d %, standard deviation \d\.\d\d %, 2 seeds\n", shown.out)
     card = json.loads(Path("run", "scorecard.json").read_text())
     assert card.keys() == {"mean", "standard_deviation", "runs"}
     assert re.findall(r"(?m)^ +(\d)  +\d", shown.out) == ["1", "2"]
@@ -326,7 +328,7 @@ def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None
     assert call("evaluate", "run/seed-2", "--test-csv", test_csv).err == ""
     # The run's own recipe repeats it.
     again = call("train", *csvs, "--recipe", "run/seed-2/recipe.toml", "--out", "again")
-    assert f"{card['runs'][1]['accuracy']:.2%}" in again.out
+    assert f"{100 * card['runs'][1]['accuracy']:.2f} %" in again.out
     model = "model.safetensors"
     assert Path("again", model).read_bytes() == Path("run", "seed-2", model).read_bytes()
 
@@ -345,7 +347,7 @@ def test_alone_it_shows_the_help() -> None:
 
 def test_the_help_of_a_command_says_what_is_taken_when_nothing_is_named() -> None:
     assert "Usage: mnist-mlp evaluate [OPTIONS] [MODEL-OR-RUN]\n" in call("evaluate", "--help").out
-    assert "[default: the newest run under ./runs]" in call("evaluate", "--help").out
+    assert "newest run under ./runs]" in " ".join(call("evaluate", "--help").out.split())
     assert "[default: at random]" in call("show-digit", "--help").out
 
 
@@ -376,8 +378,8 @@ print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors")
         (["train", "--learning-rate", "nan"], "not nan"),
         (["train", "--learning-rate", "fast"], "--learning-rate"),
         (["train", "--epochs", "0"], "--epochs"),
-        (["train", "--epochs", "9" * 400], "--epochs must be from 1 to 100000"),
-        (["train", "--hidden", "10001"], "--hidden must be from 1 to 10000, not 10001"),
+        (["train", "--epochs", "9" * 400], "--epochs must be from 1 to 100,000"),
+        (["train", "--hidden", "10001"], "--hidden must be from 1 to 10,000, not 10001"),
         (["train", "--batch-size", "60001"], "--batch-size must be"),
         (["train", "--seed", "-1"], "--seed"),
         (["train", "--seed", str(2**63)], "seed"),
@@ -389,12 +391,12 @@ print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors")
         (["train", "--resume", "run", "--out", "other"], "--out"),
         (["train", "--resume", "run", "--force"], "--force"),
         (["train", "--what"], "--what"),
-        (["train", "\x1b[2J"], "unexpected"),
+        (["train", "\x1b[2J"], "one argument too many"),
         (["show-digit", "-1"], "-1"),
         (["show-digit", "first"], "INDEX"),
         (["show-digit", "--split", "all"], "--split"),
         (["show-digit", "--save", "digit.jpg"], "--save: the picture is a PNG; let its name end in .png"),
-        (["evaluate", "a", "b"], "unexpected"),
+        (["evaluate", "a", "b"], "one argument too many"),
         (["fly"], "fly"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
@@ -552,7 +554,7 @@ def test_a_folder_that_cannot_be_made_is_named(csvs: list[object], test_csv: Pat
 
 def test_a_bad_recipe_file_is_named(csvs: list[object]) -> None:
     Path("bad.toml").write_text("hidden = 0\n")
-    assert "bad.toml: hidden must be from 1 to 10000" in call("train", *csvs, "--recipe", "bad.toml").line
+    assert "bad.toml: hidden must be from 1 to 10,000" in call("train", *csvs, "--recipe", "bad.toml").line
     assert "none.toml: cannot be read" in call("train", *csvs, "--recipe", "none.toml").line
     assert files() == {"bad.toml"}
 
@@ -569,8 +571,8 @@ def test_without_digits_and_network_one_line_says_so(run: Path) -> None:
     for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
         assert "empty: holds no MNIST" in call(*arguments, "--data-dir", "empty").line
     line = call("train", "--offline", "--data-dir", "my data").line
-    assert line.endswith(f'; run: mnist-mlp download --data-dir "{Path("my data").absolute()}"\n')
-    assert "MNIST_MLP_OFFLINE forbids the network" in call("download", "--data-dir", "empty").line
+    assert line.endswith('; run: mnist-mlp download --data-dir "my data"\n')
+    assert "no source gave it" in call("download", "--data-dir", "empty").err
     assert "mnist-mlp: holds no MNIST train digits" in call("train").line  # in the cache folder
     assert files() == set()
 
@@ -645,7 +647,7 @@ def test_a_stopped_training_says_how_to_go_on(
     assert (shown.code, shown.out) == (code, "")
     line, hint = shown.err.splitlines()[-2:]
     assert line == f"mnist-mlp: {word}; go on with"
-    assert hint == '  mnist-mlp train --resume "my run"'
+    assert hint == '  python -m mnist_mlp train --resume "my run"'
     assert "my run: holds an unfinished run" in call("train", *csvs, "--out", "my run").line
 
     resumed = call(*shlex.split(hint)[-3:])
@@ -653,7 +655,7 @@ def test_a_stopped_training_says_how_to_go_on(
     assert "going on after epoch " in resumed.err
     assert files(Path("my run")) == RESULTS
     whole = Network([784, 20, 10], rng=1)
-    train(whole, few_digits, Recipe(epochs=30))
+    train(whole, few_digits, Recipe(epochs=30, hidden=20))
     for found, expected in zip(
         Network.load("my run/model.safetensors").parameters(), whole.parameters(), strict=True
     ):
@@ -845,32 +847,6 @@ def on_a_terminal(*arguments: object, code: str = "", **environment: str) -> str
 
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-@posix
-def test_a_terminal_gets_a_bar_and_lines_of_80_columns(csvs: list[object]) -> None:
-    sent = on_a_terminal("train", *csvs, "--epochs", 2, "--validation", 50)
-    lines = [line for part in sent.split("\n") for line in ESCAPES.sub("", part).split("\r")]
-    bar = r"epoch ([12])/2 [━╸╺ ]+ (?:\d+)/350 +[\d,]+ rows/s train \d+\.\d\d% 0:0\d left"
-    bars = [line.rstrip() for line in lines if "rows/s" in line]
-    assert [re.fullmatch(bar, line)[1] for line in (bars[0], bars[-1])] == ["1", "2"]  # type: ignore[index]
-    assert "\x1b[" in sent
-    assert all(len(line) <= 80 for line in lines if "--csv" not in line)  # that path is as long as it is
-
-
-@posix
-def test_a_progress_line_of_600_epochs_fits_too() -> None:
-    code = """from mnist_mlp.training.recipe import RECIPES
-from mnist_mlp.cli.screen import Screen
-from mnist_mlp.training.trainer import Progress
-with Screen().training_progress() as report:
-    report.on_start(RECIPES["best"], [])
-    report._epoch_start -= 600
-    report.on_progress(Progress(100, 59_904, 60_000, 0.938))
-raise SystemExit"""
-    sent = ESCAPES.sub("", on_a_terminal(code=code))
-    # Another 500 epochs of ten minutes take 83 hours and a third.
-    assert re.search(r"59,904/60,000 +100 rows/s train 93\.80% 83:\d\d:\d\d left *\r", sent)
 
 
 @posix
