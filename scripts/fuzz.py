@@ -49,6 +49,7 @@ from mnist_mlp.digits.csvfile import COLUMNS, format_rows  # noqa: E402
 from mnist_mlp.digits.mnist import read_csv, read_idx  # noqa: E402
 from mnist_mlp.errors import MnistMlpError, escape_controls  # noqa: E402
 from mnist_mlp.files.arrays import save_arrays  # noqa: E402
+from mnist_mlp.report.markdown import repeated_page, scorecard_page  # noqa: E402
 from mnist_mlp.report.scorecard import RepeatedScorecard  # noqa: E402
 from mnist_mlp.runs.folder import PLAN, Plan, load_model  # noqa: E402
 from mnist_mlp.runs.run import _read_card, _restore  # noqa: E402
@@ -116,7 +117,7 @@ def readers(folder: Path) -> list[Reader]:
 
     def read_scorecard(path: Path) -> None:
         read = _read_card(path, {"recipe": RECIPE.to_dict(), "data": DATA})
-        read.to_json(), read.to_markdown(), RepeatedScorecard([read, read]).to_markdown()
+        read.to_json(), scorecard_page(read), repeated_page(RepeatedScorecard([read, read]))
 
     def read_plan(path: Path) -> None:
         shutil.copyfile(path, folder / PLAN)

@@ -30,9 +30,11 @@ def evaluate(
     from mnist_mlp.cli.scores import show_scorecard
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source
+    from mnist_mlp.report.machine import machine_facts
     from mnist_mlp.report.scorecard import Scorecard
     from mnist_mlp.runs import folder as folders
     from mnist_mlp.runs.run import versions, write_scorecard
+    from mnist_mlp.training.checks import examine_digits
     from mnist_mlp.training.trainer import outputs_for
 
     screen = Screen()
@@ -43,10 +45,18 @@ def evaluate(
     start = perf_counter()
     digits = Source(data_dir, mirror or [], offline).read("test", test_csv, screen)
     loaded = perf_counter()
+    for warning in examine_digits(digits, role="test"):
+        screen.warning(warning)
     outputs = outputs_for(network, digits.images)
     seconds = {"load": loaded - start, "score": perf_counter() - loaded}
     card = Scorecard.from_outputs(
-        digits.labels, outputs, **facts, data=dict(digits.files), seconds=seconds, versions=versions()
+        digits.labels,
+        outputs,
+        **facts,
+        data=dict(digits.files),
+        seconds=seconds,
+        versions=versions(),
+        machine=machine_facts(),
     )
     if out is not None:
         folders.make_folder(out)

@@ -9,8 +9,7 @@ from rich.progress import BarColumn, TaskID, TextColumn
 
 from mnist_mlp.cli.scores import show_scorecard
 from mnist_mlp.cli.screen import Screen
-from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.report.scorecard import _percent as percent
+from mnist_mlp.report.scorecard import Scorecard, percent
 from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.trainer import Progress

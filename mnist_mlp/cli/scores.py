@@ -3,8 +3,7 @@
 from textwrap import fill
 
 from mnist_mlp.cli.screen import Screen
-from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
-from mnist_mlp.report.scorecard import _percent as percent
+from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
 
 
 def show_scorecard(screen: Screen, card: Scorecard) -> None:

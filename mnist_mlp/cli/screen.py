@@ -21,8 +21,7 @@ from rich.table import Table
 
 from mnist_mlp.cli.exits import as_started
 from mnist_mlp.errors import escape_controls
-from mnist_mlp.report.text import Colours as Colors
-from mnist_mlp.report.text import shows_blocks
+from mnist_mlp.report.text import Terminal
 from mnist_mlp.runs.folder import find_model
 
 
@@ -46,17 +45,10 @@ class Screen:
         return self._out.width
 
     @property
-    def colors(self) -> Colors:
-        """What digits on standard output can be painted with."""
-        system = None if self._out.no_color else self._out.color_system
-        if system in {"truecolor", "windows"}:
-            return "truecolor"
-        return "256" if system == "256" else "none"
-
-    @property
-    def unicode(self) -> bool:
-        """Whether standard output can show block characters."""
-        return shows_blocks(sys.stdout.encoding)
+    def terminal(self) -> Terminal:
+        """What digits on standard output can be drawn with."""
+        colors = not self._out.no_color and self._out.color_system in {"256", "truecolor"}
+        return Terminal.of(self.width, colors, sys.stdout.encoding)
 
     def result(self, text: str = "") -> None:
         """Print a line of a result."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from mnist_mlp.report.text import Terminal
+
 EXAMPLES = """
   mnist-mlp show-digit 8
   mnist-mlp show-digit 7 --split train --distort --save seven.png
@@ -56,7 +58,6 @@ def show_digit(
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.digits.images import scale_pixels
-    from mnist_mlp.report.text import digit_text, digits_side_by_side, output_bars
     from mnist_mlp.runs.folder import load_model, newest_run
 
     if save is not None and save.suffix.lower() != ".png":
@@ -81,13 +82,7 @@ def show_digit(
         screen.json(_facts(index, label, image, outputs))
     else:
         screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
-        if distort:
-            screen.raw(digits_side_by_side([image, *versions], screen.width, screen.colors, screen.unicode))
-        else:
-            screen.raw(digit_text(image, screen.colors, screen.unicode))
-        if outputs is not None:
-            width = max(40, min(screen.width, 80))
-            screen.raw(output_bars(outputs, label, screen.colors, screen.unicode, width))
+        screen.raw(_drawn(image, versions, outputs, label, screen.terminal))
     if save is not None:
         _save(save, image, versions, f"digit {index}, label {label}", outputs, label)
         screen.note(f"written to {save}")
@@ -114,6 +109,24 @@ def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8
     return [np.rint(row).astype(np.uint8).reshape(28, 28) for row in pixels]
 
 
+def _drawn(
+    image: "NDArray[np.uint8]",
+    versions: "list[NDArray[np.uint8]]",
+    outputs: "NDArray[np.floating[Any]] | None",
+    label: int,
+    terminal: "Terminal",
+) -> str:
+    """What is shown of a digit, in 24 lines at most."""
+    from mnist_mlp.report.text import digit_text, digit_with_bars, digits_text
+
+    if versions:
+        answer = "" if outputs is None else f"\nanswer {outputs.argmax()}, output {outputs.max():.3f}"
+        return digits_text([image, *versions], terminal) + answer
+    if outputs is None:
+        return digit_text(image, terminal)
+    return digit_with_bars(image, outputs, label, terminal)
+
+
 def _save(
     path: Path,
     image: "NDArray[np.uint8]",
@@ -122,12 +135,9 @@ def _save(
     outputs: "NDArray[np.floating[Any]] | None",
     label: int,
 ) -> None:
-    from mnist_mlp.report.figures import draw_digit, draw_digit_grid, draw_outputs, save_picture
+    from mnist_mlp.report.figures import draw_digits, draw_outputs, save_picture
 
-    first = (
-        partial(draw_digit_grid, images=[image, *versions])
-        if versions
-        else partial(draw_digit, image=image, title=title)
-    )
+    title += f", in a frame, and {len(versions)} distorted copies" if versions else ""
+    first = partial(draw_digits, images=[image, *versions], title=title)
     second = [] if outputs is None else [partial(draw_outputs, outputs=outputs, label=label)]
     save_picture(path, first, *second, size=(4.8 if not (second or versions) else 9.0, 4.8))

@@ -1,141 +1,132 @@
 """Digits, and a network's outputs for one, as text for the terminal."""
 
 from collections.abc import Sequence
-from itertools import groupby
-from typing import Literal
+from itertools import groupby, zip_longest
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Colours = Literal["truecolor", "256", "none"]
-
-# With colours a digit is dark ink on light paper of its own, so that it looks the same on every background.
-_PAPER, _INK = 238, 18
-_RESET = "\x1b[0m"
-_GAP = 2  # columns between digits that stand side by side
+_GAP = 2  # columns between digits, and between a digit and bars
+_LEAST_BARS, _MOST_BARS = 40, 80  # columns of bars with their digits, numbers and notes
 
 _HALVES = " ▄▀█"  # ink in neither half of a character, in the lower, in the upper, in both
 _DENSITIES = " .:-=+*#%@"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
-# Colours of bars: they stand out from black as from white, for all kinds of colour vision.
-_GREY = {"truecolor": "38;2;128;128;128", "256": "38;5;244"}
-_BLUE = {"truecolor": "38;2;0;114;178", "256": "38;5;32"}
-_ORANGE = {"truecolor": "38;2;213;94;0", "256": "38;5;166"}
+# Of the 256 colors. Those of bars stand out from black as from white, for all kinds of color vision. Those of
+# digits are the lightest and nearly the darkest of the 24 grays from 232 on.
+_GRAY, _BLUE, _ORANGE = 244, 32, 166
+_PAPER, _INK = 255, 233
+_RESET = "\x1b[0m"
 
 
-def shows_blocks(encoding: str | None) -> bool:
-    """Whether text of this encoding can hold the block characters used here."""
-    try:
-        (_HALVES + _EIGHTHS).encode(encoding or "ascii")
-    except (LookupError, UnicodeEncodeError):
-        return False
-    return True
+class Terminal(NamedTuple):
+    """Its columns, and whether it shows block characters in 256 colors, block characters, or neither."""
+
+    width: int
+    style: Literal["colors", "blocks", "ascii"]
+
+    @classmethod
+    def of(cls, width: int, colors: bool, encoding: str | None) -> "Terminal":
+        """The terminal for text of an encoding, with or without colors."""
+        try:
+            (_HALVES + _EIGHTHS).encode(encoding or "ascii")
+        except (LookupError, UnicodeEncodeError):
+            return cls(width, "ascii")
+        return cls(width, "colors" if colors else "blocks")
 
 
-def digit_text(image: NDArray[np.uint8], colours: Colours, unicode: bool = True) -> str:
-    """Draw a digit in square proportion, for characters that are twice as high as wide.
-
-    With colours, each pixel has its shade of grey, and a margin of paper goes round it: half blocks, or
-    two spaces for each pixel where the terminal cannot show blocks. Without, the ink has the terminal's own
-    colour: half blocks where a pixel has at least a third of full ink, or characters of growing density.
-
-    Args:
-        image: (28, 28), 0 is paper and 255 is ink.
-        colours: what the terminal has.
-        unicode: whether it can show block characters, see `shows_blocks`.
-
-    Returns:
-        Lines without a newline at the end. With "none" no escape character; else only colours are set,
-        and each line ends by resetting them.
-    """
-    return "\n".join(_digit_lines(image, colours, unicode))
-
-
-def digits_side_by_side(
-    images: Sequence[NDArray[np.uint8]], width: int, colours: Colours, unicode: bool = True
+def digit_with_bars(
+    image: NDArray[np.uint8], outputs: ArrayLike, label: int | None, terminal: Terminal
 ) -> str:
-    """Draw as many digits as fit in a row, at least one; columns blank in all of them are left out.
+    """Draw a digit (28, 28) with a network's ten outputs, see `output_bars`, in few lines.
 
-    Args:
-        images: (28, 28) each.
-        width: columns of the terminal.
-        colours: see `digit_text`, as for `unicode`.
-        unicode: see there.
+    The bars stand beside the digit where the terminal is wide enough (15 lines at most), else below it, and
+    then its blank margins are left out (21 lines at most for digits of MNIST's size).
     """
-    inked = np.flatnonzero(np.any(images, axis=(0, 1)))
-    columns = slice(inked[0], inked[-1] + 1) if len(inked) else slice(None)
-    cropped = np.asarray(images)[:, :, columns]
-    taken = cropped.shape[2]
-    if colours != "none":
-        taken = (taken + 2) * (1 if unicode else 2)  # with the margin
-    shown = cropped[: max(1, (width + _GAP) // (taken + _GAP))]
-    rows = zip(*(_digit_lines(image, colours, unicode) for image in shown), strict=True)
-    return "\n".join((" " * _GAP).join(row) for row in rows)
+    lines = _digit_lines(image, terminal)
+    room = terminal.width - 28 - 2 * (terminal.style == "colors") - _GAP
+    if room < _LEAST_BARS:
+        return digits_text([image], terminal) + "\n" + output_bars(outputs, label, terminal)
+    bars = ["", "", *output_bars(outputs, label, terminal._replace(width=room)).split("\n")]
+    pairs = zip_longest(lines, bars, fillvalue="")
+    return "\n".join((line + " " * _GAP + bar).rstrip(" ") for line, bar in pairs)
 
 
-def output_bars(
-    outputs: ArrayLike, label: int | None, colours: Colours, unicode: bool = True, width: int = 80
-) -> str:
+def digit_text(image: NDArray[np.uint8], terminal: Terminal) -> str:
+    """Draw a digit (28, 28), 0 is paper and 255 is ink, for characters twice as high as wide.
+
+    In colors, each pixel has its shade of gray, with a margin of paper. In blocks, pixels of at least a third
+    of full ink have the terminal's own color. In ASCII, each character shows the ink of two pixels.
+    """
+    return "\n".join(_digit_lines(image, terminal))
+
+
+def digits_text(images: Sequence[NDArray[np.uint8]], terminal: Terminal) -> str:
+    """Draw as many digits side by side as fit, at least one; margins that are blank in all are left out."""
+    ink = np.any(images, axis=0)
+    rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
+    cropped = np.asarray(images)
+    if len(rows):
+        cropped = cropped[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    taken = cropped.shape[2] + 2 * (terminal.style == "colors") + _GAP
+    shown = cropped[: max(1, (terminal.width + _GAP) // taken)]
+    lines = zip(*(_digit_lines(image, terminal) for image in shown), strict=True)
+    return "\n".join((" " * _GAP).join(line) for line in lines)
+
+
+def output_bars(outputs: ArrayLike, label: int | None, terminal: Terminal) -> str:
     """Draw ten outputs as bars from 0 to 1, with the answer (the largest) and the true digit marked.
 
     Args:
         outputs: (10,).
-        label: the true digit, where it is known.
-        colours: see `digit_text`, as for `unicode`.
-        unicode: see there.
-        width: columns of the terminal, 40 or more.
+        label: the true digit, where it is known; the answer is blue if it is not wrong, else orange.
+        terminal: of 40 columns or more; 80 are used at most.
     """
     values = np.asarray(outputs, dtype=np.float64)
     answer = int(values.argmax())
-    room = width - len("0    -0.000  answer, true digit")
+    room = max(_LEAST_BARS, min(terminal.width, _MOST_BARS)) - len("0    -0.000  answer, true digit")
     lines = []
     for digit, value in enumerate(values.tolist()):
-        colour = _GREY if digit != answer else _BLUE if label in (None, answer) else _ORANGE
+        color = _GRAY if digit != answer else _BLUE if label in (None, answer) else _ORANGE
         notes = ["answer"] * (digit == answer) + ["true digit"] * (digit == label)
-        bar = _bar(value, room, unicode)
+        bar = _bar(value, room, terminal)
         rest = " " * (room - len(bar))
-        if bar and colours != "none":
-            bar = f"\x1b[{colour[colours]}m{bar}{_RESET}"
+        if bar and terminal.style == "colors":
+            bar = f"\x1b[38;5;{color}m{bar}{_RESET}"
         number = f"{value:.3f}" if abs(value) < 100 else f"{value:.0e}"
         lines.append(f"{digit}  {bar}{rest}{number:>8}  {', '.join(notes)}".rstrip())
     return "\n".join(lines)
 
 
-def _bar(value: float, room: int, unicode: bool) -> str:
+def _bar(value: float, room: int, terminal: Terminal) -> str:
     length = float(np.nan_to_num(np.clip(value, 0, 1))) * room
-    if not unicode:
+    if terminal.style == "ascii":
         return "#" * round(length)
     whole, eighths = divmod(round(8 * length), 8)
     return (_EIGHTHS[8] * whole + _EIGHTHS[eighths]).rstrip()
 
 
-def _digit_lines(image: NDArray[np.uint8], colours: Colours, unicode: bool) -> list[str]:
-    if colours == "none":
-        upper, lower = image[0::2].astype(int), image[1::2].astype(int)
-        if unicode:
-            characters, index = _HALVES, 2 * (upper >= 85) + (lower >= 85)
-        else:
-            characters, index = _DENSITIES, np.rint((upper + lower) / 510 * 9).astype(int)
-        return ["".join(characters[i] for i in row) for row in index.tolist()]
-
-    grey = np.rint(_PAPER + (_INK - _PAPER) * (np.pad(image, 1) / 255)).astype(int)
-    if colours == "256":
-        grey = np.rint((grey - 8) / 10).astype(int) * 10 + 8  # the 24 greys that such terminals have
-    if unicode:
-        return [_paint(upper, lower, colours) for upper, lower in zip(grey[0::2], grey[1::2], strict=True)]
-    return [_paint(row, row, colours) for row in grey.repeat(2, axis=1)]
+def _digit_lines(image: NDArray[np.uint8], terminal: Terminal) -> list[str]:
+    """Draw an image of any size, two rows of pixels a line."""
+    margin = int(terminal.style == "colors")
+    pixels = np.pad(image, ((margin, margin + len(image) % 2), (margin, margin))).astype(int)
+    upper, lower = pixels[0::2], pixels[1::2]
+    if margin:
+        return [_paint(*rows) for rows in zip(upper, lower, strict=True)]
+    if terminal.style == "blocks":
+        characters, index = _HALVES, 2 * (upper >= 85) + (lower >= 85)
+    else:
+        characters, index = _DENSITIES, np.rint((upper + lower) / 510 * 9).astype(int)
+    return ["".join(characters[i] for i in row) for row in index.tolist()]
 
 
-def _paint(upper: NDArray[np.int_], lower: NDArray[np.int_], colours: Colours) -> str:
-    """One line of two rows of grey; a new colour is set only where it changes."""
+def _paint(upper: NDArray[np.int_], lower: NDArray[np.int_]) -> str:
+    """One line of two rows of pixels; a new color is set only where it changes."""
     line = ""
-    for (above, below), run in groupby(zip(upper.tolist(), lower.tolist(), strict=True)):
+    grays = np.rint(_PAPER + (_INK - _PAPER) * np.stack([upper, lower]) / 255).astype(int)
+    for (above, below), run in groupby(zip(*grays.tolist(), strict=True)):
         character = " " if above == below else "▀"
-        line += f"\x1b[38;{_grey(above, colours)};48;{_grey(below, colours)}m{character * len(list(run))}"
+        line += f"\x1b[38;5;{above};48;5;{below}m{character * len(list(run))}"
     return line + _RESET
-
-
-def _grey(level: int, colours: Colours) -> str:
-    """The parameters that choose a grey, 0 to 255, after the 38 or 48 for foreground or background."""
-    return f"2;{level};{level};{level}" if colours == "truecolor" else f"5;{232 + (level - 8) // 10}"

@@ -13,11 +13,14 @@ from mnist_mlp.errors import printable
 from mnist_mlp.files.arrays import load_arrays, save_arrays
 from mnist_mlp.files.atomic import read_text, remove_leftovers, write_text
 from mnist_mlp.nn.network import Network
+from mnist_mlp.report.figures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
+from mnist_mlp.report.machine import machine_facts
+from mnist_mlp.report.markdown import repeated_page, scorecard_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.runs.folder import CHECKPOINT, MODEL, SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.training.checks import examine_digits, examine_network, examine_overlap
 from mnist_mlp.training.history import EpochRecord, history_to_csv
-from mnist_mlp.training.recipe import Recipe
+from mnist_mlp.training.recipe import EXPLANATIONS, Recipe
 from mnist_mlp.training.trainer import Progress, Trainer, TrainingError, outputs_for
 
 
@@ -127,7 +130,13 @@ def run_one(job: Job, data: Data, callbacks: Callbacks = SILENT) -> Result:
         "score": perf_counter() - start,
     }
     card = Scorecard.from_outputs(
-        data.test.labels, outputs, **identity, seed=job.recipe.seed, seconds=seconds, versions=versions()
+        data.test.labels,
+        outputs,
+        **identity,
+        seed=job.recipe.seed,
+        seconds=seconds,
+        versions=versions(),
+        machine=machine_facts(),
     )
     return Result(network, trainer.history, card)
 
@@ -157,7 +166,7 @@ def carry_out(
         make_folder(seed_folder)
         cards.append(_run_in(seed_folder, recipe, data, callbacks))
     repeated = RepeatedScorecard(cards)
-    write_text(folder / "scorecard.md", repeated.to_markdown())
+    write_text(folder / "scorecard.md", repeated_page(repeated, explanations=EXPLANATIONS))
     write_text(folder / SCORECARD, repeated.to_json())
     return repeated
 
@@ -197,25 +206,26 @@ def write_scorecard(
     Raises:
         StorageError: if a file cannot be written.
     """
-    # Loading Matplotlib takes half as long as an epoch, and whoever waits for the scorecard has it by now.
-    from mnist_mlp.report import figures  # noqa: PLC0415
-
+    drawn = ["confusion_matrix.png", "mistakes.png"]
     if history:
-        figures.save_picture(
+        training = [record.accuracy for record in history]
+        held_out = [r.validation_accuracy for r in history if r.validation_accuracy is not None] or None
+        save_picture(
             folder / "learning_curve.png",
-            lambda axes: figures.draw_learning_curve(axes, history, card.accuracy),
+            lambda axes: draw_learning_curve(axes, training, held_out, card.accuracy),
         )
-    figures.save_picture(
-        folder / "confusion_matrix.png",
-        lambda axes: figures.draw_confusion(axes, card.confusion),
-        size=(7.2, 7.2),
+        drawn.insert(0, "learning_curve.png")
+    square = (7.2, 7.2)
+    save_picture(
+        folder / "confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), size=square
     )
-    figures.save_picture(
+    save_picture(
         folder / "mistakes.png",
-        lambda axes: figures.draw_mistakes(axes, digits.images, card.mistakes),
-        size=(7.2, 7.2),
+        lambda axes: draw_mistakes(axes, digits.images, card.mistakes),
+        size=square,
     )
-    write_text(folder / "scorecard.md", card.to_markdown())
+    page = scorecard_page(card, pictures=drawn, explanations=EXPLANATIONS)
+    write_text(folder / "scorecard.md", page)
     write_text(folder / SCORECARD, card.to_json())
 
 

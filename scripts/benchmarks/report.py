@@ -12,7 +12,7 @@ from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.results import Comparison, Figure, Result, number, spread
 from benchmarks.rivals import DOCUMENTS, PYTORCH, SKLEARN
-from mnist_mlp.report.figures import BLUE, FAINT, GREY, INK, VERMILION, save_picture
+from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, save_picture
 
 _COLOURS = {
     DOCUMENTS: VERMILION,
@@ -58,7 +58,7 @@ def draw(axes: Axes, comparisons: Sequence[Comparison]) -> Axes:
         _write(axes, f"{number(ratio)} {_TIMES}", (max(*ratios, 1), height), color=INK, weight="bold")
         note = f"{ours} {comparison.unit}; {comparison.rival} {theirs} {comparison.unit}"
         axes_end = axes.get_yaxis_transform()
-        _write(axes, note, (1, height), xycoords=axes_end, color=GREY if colour == _OTHER else colour)
+        _write(axes, note, (1, height), xycoords=axes_end, color=GRAY if colour == _OTHER else colour)
     everything = [1.0, *(ratio for comparison in comparisons for ratio in comparison.ratios)]
     low, high = min(everything), max(everything)
     axes.set_xscale("log")
@@ -78,7 +78,7 @@ def draw(axes: Axes, comparisons: Sequence[Comparison]) -> Axes:
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)
     axes.tick_params(which="both", length=0, labelcolor=INK)
-    axes.tick_params(axis="x", labelcolor=GREY)
+    axes.tick_params(axis="x", labelcolor=GRAY)
     return axes
 
 

@@ -226,7 +226,7 @@ def test_seeds_that_ended_belong_to_the_same_digits_too(tmp_path: Path, data: Da
     (folder / "seed-1" / "scorecard.json").write_text("{}")
     message = refused(lambda: carry_out(folder, plan, data, Callbacks()))
     assert str(Path("seed-1", "scorecard.json")) in message
-    assert "no valid" in message
+    assert "this is no scorecard" in message
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff" * 10, "cut", "another network"])

@@ -1,0 +1,115 @@
+"""Scorecards as Markdown pages for people."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, most_confident, percent
+
+
+def scorecard_page(
+    card: Scorecard, *, pictures: Iterable[str] = (), explanations: Mapping[str, str] = {}
+) -> str:
+    """One network's scorecard as a page.
+
+    Args:
+        card: the scorecard.
+        pictures: the names of those that are in its folder, such as learning_curve.png.
+        explanations: setting of the recipe to a sentence about it.
+    """
+    low, high = map(percent, card.confidence_interval)
+    scores = [
+        (s.digit, percent(s.precision), percent(s.recall), percent(s.f1), f"{s.support:,}")
+        for s in card.per_digit
+    ]
+    return _page(
+        "# Scorecard",
+        f"**{percent(card.accuracy)}** of {card.total:,} digits were recognized: {card.correct:,} right, "
+        f"{card.total - card.correct:,} wrong. On all digits of this kind, the accuracy likely lies between "
+        f"{low} and {high} (95 % confidence interval).",
+        *(f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in pictures),
+        "## Digit by digit",
+        _table(("digit", "precision", "recall", "F1", "digits"), scores),
+        "Precision: of the answers with this digit, the share that was right. Recall: of these digits, the "
+        "share that was recognized. F1: the harmonic mean of the two.",
+        *(_mistakes(card) if card.correct < card.total else ()),
+        *_run_facts(card, explanations),
+    )
+
+
+def repeated_page(repeated: RepeatedScorecard, *, explanations: Mapping[str, str] = {}) -> str:
+    """The scorecards of several seeds side by side, as a page; `explanations` as for `scorecard_page`."""
+    deviation = repeated.standard_deviation
+    rows = [
+        (
+            card.seed,
+            percent(card.accuracy),
+            f"{card.total - card.correct:,}",
+            f"{sum(card.seconds.values()):.1f}",
+        )
+        for card in repeated.runs
+    ]
+    return _page(
+        "# Scorecard of several seeds",
+        f"Mean accuracy **{percent(repeated.mean)}**"
+        + (f", standard deviation {percent(deviation)}" if deviation is not None else "")
+        + f", {len(rows)} {'run' if len(rows) == 1 else 'runs'}. The runs differ only in the random seed.",
+        _table(("seed", "accuracy", "wrong", "seconds"), rows),
+        *_run_facts(repeated.runs[0], explanations),
+    )
+
+
+def _mistakes(card: Scorecard) -> Iterable[str]:
+    pairs = [(p.label, p.predicted, p.count) for p in card.most_confused()]
+    counts = [
+        (f"**{digit}**", *(count or "" for count in row)) for digit, row in enumerate(card.confusion.tolist())
+    ]
+    confident = [
+        (m.index, m.label, m.predicted, f"{m.output:.3f}") for m in most_confident(card.mistakes, 10)
+    ]
+    yield "## Most frequent confusions"
+    yield _table(("true digit", "answer", "times"), pairs)
+    yield "## Every answer"
+    yield "Rows are true digits, columns are answers."
+    yield _table(("", *range(10)), counts)
+    if confident:
+        yield "## Most confident mistakes"
+        yield _table(("index", "true digit", "answer", "output"), confident)
+
+
+def _run_facts(card: Scorecard, explanations: Mapping[str, str]) -> Iterable[str]:
+    """Tables of what the result depends on: settings, files, programs and the machine."""
+    settings = {**card.recipe, **({} if card.seed is None else {"seed": card.seed})}
+    seconds = {stage: round(taken, 2) for stage, taken in card.seconds.items()}
+    tables = {
+        ("Recipe", "setting", "value", "meaning"): [
+            (*row, explanations.get(name, "")) for name, row in zip(settings, _coded(settings), strict=True)
+        ],
+        ("Data", "file", "SHA-256"): _coded(card.data),
+        ("Time", "stage", "seconds"): _coded(seconds),
+        ("Versions", "program", "version"): _coded(card.versions),
+        ("Machine", "part", "what it is"): _coded(card.machine),
+    }
+    for (title, *header), rows in tables.items():
+        if rows:
+            yield f"## {title}"
+            yield _table(header, rows, align=":--")
+
+
+def _page(*sections: str) -> str:
+    return "\n\n".join(sections) + "\n"
+
+
+def _table(header: Sequence[object], rows: Iterable[Sequence[object]], align: str = "--:") -> str:
+    lines = [header, [align] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def _coded(facts: Mapping[str, object]) -> list[tuple[str, ...]]:
+    return [(_code(name), _code(fact)) for name, fact in facts.items()]
+
+
+def _code(fact: object) -> str:
+    """A fact as Markdown code in a table cell; what would break out of either, or of the line, is escaped."""
+    text = fact if isinstance(fact, str) else json.dumps(fact)
+    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "`" + text.replace("`", "'").replace("|", "\\|") + "`"
