@@ -1,5 +1,7 @@
 """`mnist-mlp download`: make the two CSV files of MNIST be there."""
 
+from pathlib import Path
+
 from mnist_mlp.cli.options import DataDir, Json, Mirror, Offline
 
 EXAMPLES = """
@@ -11,12 +13,12 @@ EXAMPLES = """
 def download(
     data_dir: DataDir = None, mirror: Mirror = None, offline: Offline = False, json: Json = False
 ) -> None:
-    """Fetch the MNIST digits as two CSV files. They come from the first source that has them."""
+    """Fetch the MNIST digits as two CSV files."""
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
 
     screen = Screen()
-    paths = Source(data_dir, mirror or [], offline).download(screen)
+    paths = Source(data_dir or Path("data"), mirror or [], offline).download(screen, csv=True)
     if json:
         screen.json([str(path) for path in paths])
         return

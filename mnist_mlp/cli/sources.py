@@ -6,7 +6,7 @@ from pathlib import Path
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.digits.download import SOURCES, download_mnist
 from mnist_mlp.digits.images import Digits
-from mnist_mlp.digits.mnist import NoDigitsError, has_mnist, load_mnist, read_csv
+from mnist_mlp.digits.mnist import NoDigitsError, find_data_folder, load_mnist, read_csv
 
 
 @dataclass(frozen=True)
@@ -20,13 +20,7 @@ class Source:
     @property
     def folder(self) -> Path:
         """The folder that the options mean."""
-        if self.data_dir is not None:
-            return self.data_dir
-        if has_mnist("data"):
-            return Path("data")
-        import pooch
-
-        return Path(pooch.os_cache("mnist-mlp"))
+        return find_data_folder(self.data_dir)
 
     def read(self, split: str, csv: Path | None, screen: Screen) -> Digits:
         """Read digits from a CSV file, or a split of MNIST, which is downloaded into a folder without it.
@@ -47,11 +41,12 @@ class Source:
         with screen.bytes_progress() as progress:
             return load_mnist(self.folder, split, progress)
 
-    def download(self, screen: Screen) -> list[Path]:
+    def download(self, screen: Screen, *, csv: bool = False) -> list[Path]:
         """Download MNIST into the folder.
 
         Args:
             screen: where progress is shown.
+            csv: make CSV files of IDX files.
 
         Returns:
             The files that are there now.
@@ -61,4 +56,4 @@ class Source:
         """
         mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
         with screen.bytes_progress() as progress:
-            return download_mnist(self.folder, mirrors, sources=sources, progress=progress)
+            return download_mnist(self.folder, mirrors, csv=csv, sources=sources, progress=progress)

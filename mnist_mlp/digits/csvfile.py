@@ -1,37 +1,140 @@
-"""Digits as lines of text, a label and 784 pixels each (the pjreddie form): read and written in bulk."""
+"""Digits as lines of text, a label and 784 pixels each: read and written in blocks."""
 
-import codecs
-import re
-from collections import deque
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Protocol
+import gzip
+import io
+import math
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 import numpy as np
 from numpy.typing import NDArray
 
-COLUMNS = 785
+from mnist_mlp.digits.csvform import Form, check_is_text, recognize
+from mnist_mlp.errors import printable
 
-# The bytes parsed at once, also the longest line: what comes of them still fits into a processor's cache.
-_BLOCK = 2**18
-_AHEAD = 3  # blocks read while one is parsed
-
-_LETTER = re.compile(rb"[A-Za-z]")
-_FORM = "a line holds a label and 784 pixels, with commas between"
+_BLOCK = 2**20  # characters parsed at once; a line may be as long
 
 
-class Source(Protocol):
-    """A file opened to read bytes."""
+def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
+    """Read digits block by block, in little memory however long the file is.
 
-    def readinto(self, buffer: memoryview, /) -> int | None:
-        """Fill the buffer, or its start, and tell how far; 0 at the end."""
+    In what forms files may come is told by `csvform.recognize`. In all of them numbers are whole, but may be
+    written as 7.0, with quotes or with spaces around; there may be empty lines, a byte order mark, and any
+    kind of line ends.
+
+    Args:
+        file: a CSV file, plain or .gz, unbuffered and at its start.
+
+    Yields:
+        Rows (n, 785), label first.
+
+    Raises:
+        ValueError: the file holds something else; the message names line and column, counted from 1.
+        EOFError, OSError, zlib.error: a .gz file is damaged.
+    """
+    form, number = None, 1
+    for block in _blocks(file):
+        lines, start = block.split("\n"), 0
+        if form is None:
+            form, start = _recognize(lines, number)
+        if form is not None:
+            yield _parse_block(lines[start:], block, form, number + start)
+        number += len(lines) - 1
 
 
-class Digest(Protocol):
-    """What `hashlib.sha256()` returns."""
+def recognize_form(file: io.FileIO) -> Form | None:
+    """The form of a CSV file, or None if all its lines are empty; raises what `parse` raises."""
+    number = 1
+    for block in _blocks(file):
+        form, _ = _recognize(block.split("\n"), number)
+        if form is not None:
+            return form
+        number += block.count("\n")
+    return None
 
-    def update(self, data: memoryview, /) -> None:
-        """Add bytes to the digest."""
+
+def _blocks(file: io.FileIO) -> Iterator[str]:
+    """The text of a CSV file, plain or .gz, in pieces of whole lines that end with a newline character."""
+    with open(os.dup(file.fileno()), "rb") as plain:  # noqa: PTH123
+        source = gzip.GzipFile(fileobj=plain) if plain.peek(2).startswith(b"\x1f\x8b") else plain
+        check_is_text(source.peek(1000)[:1000])
+        text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=None)
+        number = 1
+        while block := text.read(_BLOCK):
+            rest = text.readline(_BLOCK)
+            number += block.count("\n")
+            if len(rest) == _BLOCK:
+                raise ValueError(f"line {number} is longer than {_BLOCK:,} characters; correct the file")
+            yield block + rest
+
+
+def _recognize(lines: Sequence[str], first_number: int) -> tuple[Form | None, int]:
+    """The form, unless all lines are empty, and how many lines there are before the digits."""
+    filled = [i for i, line in enumerate(lines) if line.strip()][:2]
+    if not filled:
+        return None, 0
+    try:
+        form = recognize(lines[filled[0]], lines[filled[-1]])
+    except ValueError as error:
+        raise ValueError(f"line {first_number + filled[0]} {error}") from None
+    return form, filled[0] + form.has_header
+
+
+def _parse_block(lines: list[str], text: str, form: Form, first_number: int) -> NDArray[np.uint8]:
+    filled = [line for line in lines if line.strip()]
+    if not filled:
+        return np.empty((0, 785), np.uint8)
+    is_plain = form.columns == tuple(range(form.width))
+    has_floats = any(mark in text for mark in ".eEnN")  # n: nan, inf
+    try:
+        values = np.loadtxt(
+            filled,
+            np.float64 if has_floats else np.uint8,
+            comments=None,
+            delimiter=form.separator,
+            quotechar='"' if '"' in text else None,
+            usecols=None if is_plain else form.columns,
+            ndmin=2,
+        )
+    except ValueError:
+        return _parse_lines(lines, form, first_number)
+    is_good = values.shape[1] == 785 and values[:, 0].max() <= 9
+    if not is_plain:  # loadtxt does not look at columns that it leaves out
+        is_good &= all(len(line.split(form.separator)) == form.width for line in filled)
+    if has_floats and is_good:
+        is_good = values.min() >= 0 and values.max() <= 255 and (values == np.floor(values)).all()
+    return values.astype(np.uint8) if is_good else _parse_lines(lines, form, first_number)
+
+
+def _parse_lines(lines: Sequence[str], form: Form, first_number: int) -> NDArray[np.uint8]:
+    """The rows of a block, line by line: slow, but tells what is wrong."""
+    rows = []
+    for number, line in enumerate(lines, first_number):
+        if line.strip():
+            try:
+                cells = form.cells(line)
+                rows.append([_number(cells[column], column, form) for column in form.columns])
+            except ValueError as error:
+                raise ValueError(f"line {number} {error}") from None
+    return np.array(rows, np.uint8).reshape(-1, 785)
+
+
+def _number(cell: str, column: int, form: Form) -> int:
+    text, is_label = cell.strip(), column == form.columns[0]
+    value = math.nan
+    if text.isascii() and "_" not in text:  # Python's numbers may have other digits, and _ between them
+        with suppress(ValueError):
+            value = float(text)
+    if 0 <= value <= (9 if is_label else 255) and value == int(value):
+        return int(value)
+    what = "a label from 0 to 9" if is_label else "a pixel from 0 to 255"
+    remedy = "correct the file"
+    if is_label and not form.has_header:
+        remedy += ", or add a header line that calls the label's column label"
+    elif not is_label and 0 < value < 1:
+        remedy = "the pixels look scaled to 0-1: multiply them by 255"
+    raise ValueError(f"has {printable(repr(text), 40)} in column {column + 1}, not {what}; {remedy}")
 
 
 def _texts(end: str) -> NDArray[np.uint32]:
@@ -43,150 +146,7 @@ _WITH_COMMA, _WITH_LINE_END = _texts(","), _texts("\n")
 
 
 def format_rows(rows: NDArray[np.uint8]) -> bytes:
-    """The lines of text for rows (n, 785), label first."""
+    """The lines of text for rows (n, 785), label first, as in the files of pjreddie.com."""
     texts = _WITH_COMMA[rows]
     texts[:, -1] = _WITH_LINE_END[rows[:, -1]]
     return texts.tobytes().translate(None, b"\0")
-
-
-def parse(file: Source, digest: Digest) -> Iterator[NDArray[np.uint8]]:
-    """Read digits block by block, in little memory however long the file is.
-
-    Each line holds 785 whole numbers with commas between: a label from 0 to 9, then pixels from 0 to 255.
-    Allowed are spaces around numbers, CR LF, empty lines, no line end at the very end, a byte order mark, and
-    one header line.
-
-    Args:
-        file: at its start.
-        digest: is given all bytes of the file.
-
-    Yields:
-        Rows (n, 785), label first.
-
-    Raises:
-        ValueError: a line is not of that form; the message names line and column, counted from 1.
-    """
-    np.empty(32 * _BLOCK, np.uint8)  # once this is freed, glibc keeps the memory of each block for the next
-    first_line = 1
-    for block, plain_rows in _parsed_ahead(_without_header(_blocks(file, digest))):
-        if not block.endswith(b"\n"):
-            raise ValueError(f"line {first_line} is longer than {_BLOCK} bytes: {_FORM}")
-        if plain_rows is None:
-            yield _parse_lines(block, first_line)
-            first_line += block.count(b"\n")
-        else:
-            yield plain_rows
-            first_line += len(plain_rows)
-
-
-def _parsed_ahead(blocks: Iterator[bytes]) -> Iterator[tuple[bytes, NDArray[np.uint8] | None]]:
-    """Each block and what `_parse_plain` makes of it, in another thread, while the next are read."""
-    with ThreadPoolExecutor(1) as parser:
-        waiting: deque[tuple[bytes, Future[NDArray[np.uint8] | None]]] = deque()
-        for block in blocks:
-            waiting.append((block, parser.submit(_parse_plain, block)))
-            if len(waiting) > _AHEAD:
-                first, rows = waiting.popleft()
-                yield first, rows.result()
-        for first, rows in waiting:
-            yield first, rows.result()
-
-
-def _blocks(file: Source, digest: Digest) -> Iterator[bytes]:
-    """As many whole lines as fit, the last of all given its line end; one without it does not fit."""
-    buffer = bytearray(_BLOCK)
-    view = memoryview(buffer)
-    in_first_line, kept = True, 0  # an unfinished line waits at the start of the buffer
-    while read := file.readinto(view[kept:]):
-        digest.update(view[kept : kept + read])
-        filled = kept + read
-        if in_first_line and bytes(view[:filled]).removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<"):
-            raise ValueError("looks like a web page, not a CSV file; remove it and run: mnist-mlp download")
-        end = buffer.rfind(b"\n", kept, filled) + 1
-        if end:
-            yield bytes(view[:end])
-            view[: filled - end] = view[end:filled]
-            in_first_line = False
-        elif filled == _BLOCK:
-            yield bytes(view)
-        kept = filled - end
-    if kept:
-        yield bytes(view[:kept]) + b"\n"
-
-
-def _without_header(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The blocks without byte order mark and header, for which an empty line stays to be counted."""
-    for block in blocks:
-        yield _first_without_header(block)
-        yield from blocks
-
-
-def _first_without_header(block: bytes) -> bytes:
-    block = block.removeprefix(codecs.BOM_UTF8)
-    first_line, line_end, rest = block.partition(b"\n")
-    names = first_line.split(b",")
-    is_header = len(names) == COLUMNS and all(_LETTER.search(name) for name in names)
-    return line_end + rest if is_header else block
-
-
-def _parse_plain(block: bytes) -> NDArray[np.uint8] | None:
-    """The rows of a block whose numbers have one to three digits and no spaces, or None if it holds more.
-
-    All bytes are looked at together: `numbers` holds for each byte the number that ends before it, which
-    counts where the byte is a comma or line end.
-    """
-    if b"\r" in block:
-        block = block.replace(b"\r\n", b"\n")
-    text = np.frombuffer(b"\n\n\n\n" + block, np.uint8)  # four more, so as to look back from the first
-    digits = text - np.uint8(ord("0"))
-    is_digit = digits < 10
-    digits *= is_digit
-    numbers = digits[1:-3].astype(np.uint16)
-    numbers *= is_digit[2:-2]
-    numbers *= 10
-    numbers += digits[2:-2]
-    numbers *= 10
-    numbers += digits[3:-1]
-
-    body, ends = text[4:], ~is_digit
-    has_empty_field = (ends[3:-1] & ends[4:]).any()
-    has_long_field = (is_digit[:-4] & is_digit[1:-3] & is_digit[2:-2] & is_digit[3:-1]).any()
-    positions = np.flatnonzero(ends[4:])
-    lines = np.count_nonzero(body == ord("\n"))
-    has_other_bytes = np.count_nonzero(body == ord(",")) + lines != len(positions)
-    if has_empty_field or has_long_field or has_other_bytes or len(positions) != lines * COLUMNS:
-        return None
-    if (body[positions[COLUMNS - 1 :: COLUMNS]] != ord("\n")).any():
-        return None
-    rows = numbers.take(positions).reshape(-1, COLUMNS)
-    if rows.max(initial=0) > 255 or rows[:, 0].max(initial=0) > 9:
-        return None
-    return rows.astype(np.uint8)
-
-
-def _parse_lines(block: bytes, first_line: int) -> NDArray[np.uint8]:
-    """The rows of a block, line by line: slow, but tells what is wrong. It defines the form."""
-    rows = []
-    for line, text in enumerate(block.split(b"\n"), first_line):
-        fields = text.split(b",")
-        if len(fields) == COLUMNS:
-            rows.append([_number(field, line, column) for column, field in enumerate(fields, 1)])
-        elif text.strip():
-            found = "1 column" if len(fields) == 1 else f"{len(fields)} columns"
-            raise ValueError(f"line {line} has {found} instead of {COLUMNS}: {_FORM}")
-    return np.array(rows, np.uint8).reshape(-1, COLUMNS)
-
-
-def _number(field: bytes, line: int, column: int) -> int:
-    text = field.strip()
-    what, largest = ("label", 9) if column == 1 else ("pixel", 255)
-    if (
-        text.isdigit()
-        and len(digits := text.lstrip(b"0")) <= 3
-        and (number := int(digits or b"0")) <= largest
-    ):
-        return number
-    shown = repr(text[:40].decode("utf-8", "replace")) + "..." * (len(text) > 40)
-    raise ValueError(
-        f"line {line}, column {column}: {shown} is not a {what} from 0 to {largest}; correct the file"
-    )

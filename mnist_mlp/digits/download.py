@@ -1,21 +1,20 @@
-"""MNIST from the web: where its files can be had, how to know them, and the CSV files made of them."""
+"""MNIST from the web: where its files are, how to recognize them, and the CSV files made of them."""
 
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 from urllib.parse import urlsplit
 
-import pooch
-
-from mnist_mlp.digits.mnist import Progress, find_idx, read_idx, write_csv
-from mnist_mlp.digits.transfer import Limits, TransferError, save
+from mnist_mlp.digits.mnist import Progress, find_csv, find_idx, read_idx, write_csv
+from mnist_mlp.digits.transfer import Limits, TransferError, transfer
 from mnist_mlp.errors import MnistMlpError, printable
-from mnist_mlp.files.atomic import cannot_write, remove_leftovers, rename, temporary_folder
+from mnist_mlp.files.atomic import atomic_write, cannot_write, remove_leftovers
 
 
 class DownloadError(MnistMlpError):
@@ -87,56 +86,63 @@ class Source:
 
 
 SOURCES = (
-    Source("https://pjreddie.com/media/files", "csv"),
-    Source("https://data.pjreddie.com/files", "csv"),
     Source("https://ossci-datasets.s3.amazonaws.com/mnist", "idx"),
     Source("https://storage.googleapis.com/cvdf-datasets/mnist", "idx"),
+    Source("https://data.pjreddie.com/files", "csv"),
+    Source("https://pjreddie.com/media/files", "csv"),
 )
-
-
 DEFAULT_LIMITS = Limits()
+_GZIP = b"\x1f\x8b"
 
 
 def download_mnist(
     folder: str | Path,
     mirrors: Sequence[str] = (),
     *,
+    csv: bool = False,
     sources: Sequence[Source] = SOURCES,
     published: Mapping[str, Split] = PUBLISHED,
     limits: Limits = DEFAULT_LIMITS,
     progress: Progress | None = None,
 ) -> list[Path]:
-    """Make the two CSV files be in a folder: from IDX files there, from mirrors, or from known sources.
+    """Make MNIST be in a folder: what is missing comes from mirrors, or else from known sources.
 
-    Every file is checked against its published SHA-256 before it takes its name. A source that fails in any
-    way is passed over. Files already in the folder are never overwritten.
+    A file takes its name only if its SHA-256 is the published one. A source that fails in any way is passed
+    over. Files already in the folder are never overwritten.
 
     Args:
         folder: is made if it does not exist, and removed again if nothing came.
-        mirrors: addresses of folders with the CSV files or the IDX files as .gz, tried first, in this order.
+        mirrors: addresses of web folders with the IDX files as .gz, or the CSV files; tried first, in order.
+        csv: make CSV files of IDX files.
         sources: tried after the mirrors.
         published: by split, what the files must be.
         limits: when to give up a transfer.
         progress: told of the bytes of each file.
 
     Returns:
-        The CSV files.
+        The file or files of each split: CSV if there, else IDX.
 
     Raises:
-        DownloadError: no source gave a file, or a CSV file in the folder is not the published one.
+        DownloadError: no source gave a file, or one in the folder is not the published one.
         StorageError: a file cannot be written.
     """
     for url in mirrors:
         if not url.lower().startswith(("http://", "https://")):
             raise DownloadError(f"{printable(url)}: a mirror's address starts with http:// or https://")
-    from_mirrors = [Source(url, form) for url in mirrors for form in ("csv", "idx")]
-    folder = Path(folder)
+    from_mirrors = [Source(url, form) for url in mirrors for form in ("idx", "csv")]
+    folder, paths = Path(folder), list[Path]()
     with _folder_to_fill(folder):
         remove_leftovers(folder)
-        return [
-            _provide(folder, split, files, [*from_mirrors, *sources], limits=limits, progress=progress)
-            for split, files in published.items()
-        ]
+        for split, files in published.items():
+            if not _is_there(folder, split, files):
+                fetch = partial(_fetch, folder, limits=limits, progress=progress)
+                _fetch_split(folder, split, files, [*from_mirrors, *sources], fetch)
+            archives = find_idx(folder, split)
+            if csv and archives and not find_csv(folder, split):
+                write_csv(read_idx(*archives), folder / files.csv.name, progress)
+            made = find_csv(folder, split)
+            paths += [made] if made else archives or []
+    return paths
 
 
 @contextmanager
@@ -148,7 +154,7 @@ def _folder_to_fill(folder: Path) -> Iterator[None]:
             missing += (path for path in (folder, *folder.parents) if not path.exists())
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise cannot_write(folder, error) from error
+            raise cannot_write(folder, error, "--data-dir") from error
         yield
     finally:
         for path in missing:
@@ -156,93 +162,95 @@ def _folder_to_fill(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _provide(
-    folder: Path,
-    split: str,
-    files: Split,
-    sources: Sequence[Source],
-    *,
-    limits: Limits,
-    progress: Progress | None,
-) -> Path:
-    """Make the CSV file of one split be in the folder."""
-    csv = folder / files.csv.name
-    if csv.exists():
-        if _is_published(csv, files.csv):
-            return csv
-        raise DownloadError(
-            f"{printable(csv)}: is not the published file; rename or remove it, then try again"
-        )
-    faults = []
-    if archives := find_idx(folder, split):
-        if _is_published(archives[0], files.images) and _is_published(archives[1], files.labels):
-            write_csv(read_idx(*archives), csv, progress)
-            return csv
-        faults.append(f"{archives[0].name} or {archives[1].name} in the folder: is not the published file")
-    for source in sources:
-        try:
-            with temporary_folder(folder) as work:
-                if source.form == "csv":
-                    rename(_fetch(source, files.csv, work, limits, progress), csv)
-                else:
-                    images = _fetch(source, files.images, work, limits, progress)
-                    labels = _fetch(source, files.labels, work, limits, progress)
-                    write_csv(read_idx(images, labels), csv, progress)
-            return csv
-        except TransferError as fault:
-            faults.append(str(fault))
-    lines = [f"{printable(csv)}: no source gave it", *(f"  {fault}" for fault in faults)]
-    lines.append(
-        f"Name a mirror with --mirror URL, or put {csv.name} into the folder by hand, or try again later."
-    )
-    raise DownloadError("\n".join(lines))
+def _is_there(folder: Path, split: str, files: Split) -> bool:
+    """Whether a folder holds a split.
+
+    Raises:
+        DownloadError: it holds a file that only has the name of a published one.
+    """
+    csv, archives = find_csv(folder, split), find_idx(folder, split)
+    there = [(csv, files.csv)] if csv else []
+    if archives and not csv:
+        there = list(zip(archives, (files.images, files.labels), strict=True))
+    for path, file in there:
+        _check_published(path, file)
+    return bool(there)
 
 
-def _is_published(path: Path, file: Published) -> bool:
+def _check_published(path: Path, file: Published) -> None:
+    with suppress(OSError), path.open("rb") as content:
+        if _is_published(content, file):
+            return
+    raise DownloadError(f"{printable(path)}: is not the published file; rename or remove it, then try again")
+
+
+def _is_published(content: BinaryIO, file: Published) -> bool:
     """Whether a file, unpacked if it is a .gz, is the published one; hardly more than its size is read."""
     digest, size = hashlib.sha256(), 0
+    content.seek(0)
+    is_packed = content.read(2) == _GZIP
+    content.seek(0)
+    stream = gzip.GzipFile(fileobj=content, mode="rb") if is_packed else content
     try:
-        with path.open("rb") as packed:
-            is_gzip = packed.peek(2).startswith(b"\x1f\x8b")
-            stream = gzip.GzipFile(fileobj=packed) if is_gzip else packed
-            while size <= file.size and (piece := stream.read(2**20)):
-                digest.update(piece)
-                size += len(piece)
+        while size <= file.size and (piece := stream.read(2**20)):
+            digest.update(piece)
+            size += len(piece)
     except (OSError, EOFError, zlib.error):
         return False
     return (size, digest.hexdigest()) == (file.size, file.sha256)
 
 
-def _fetch(source: Source, file: Published, folder: Path, limits: Limits, progress: Progress | None) -> Path:
-    """Download a file into a folder and check it.
+def _fetch_split(
+    folder: Path,
+    split: str,
+    files: Split,
+    sources: Sequence[Source],
+    fetch: Callable[[Source, Published], None],
+) -> None:
+    """Fetch the files of a split from the first source that gives them."""
+    faults = []
+    for source in sources:
+        try:
+            for file in [files.csv] if source.form == "csv" else [files.images, files.labels]:
+                fetch(source, file)
+            return
+        except TransferError as fault:
+            faults.append(f"  {fault}")
+    first = f"{printable(folder)}: no source gave the MNIST {split} digits"
+    last = (
+        f"Name a mirror with --mirror URL, or put {files.csv.name}, or {files.images.name}.gz and "
+        f"{files.labels.name}.gz, into the folder, or try again later."
+    )
+    raise DownloadError("\n".join([first, *faults, last]))
+
+
+def _fetch(
+    folder: Path, source: Source, file: Published, *, limits: Limits, progress: Progress | None
+) -> None:
+    """Download a file into a folder, unless it is there, and check it.
 
     Raises:
         TransferError: the source has it not, or gives something else.
+        DownloadError: the folder holds another file of this name.
         StorageError: it cannot be written.
     """
-    is_csv = source.form == "csv"
-    name = file.name if is_csv else f"{file.name}.gz"
-    known_hash = file.sha256 if is_csv else None
-    largest = file.size if is_csv else file.size + 2**16  # packing never makes it much larger
-    url = f"{source.url.rstrip('/')}/{name}"
+    is_packed = source.form == "idx"
+    path = folder / (f"{file.name}.gz" if is_packed else file.name)
+    if path.exists():
+        _check_published(path, file)
+        return
+    url = f"{source.url.rstrip('/')}/{path.name}"
 
     def report(done: int, total: int) -> None:
         if progress:
-            progress(f"{name} from {printable(urlsplit(url).hostname, 40)}", done, total)
+            progress(f"{path.name} from {printable(urlsplit(url).hostname, 40)}", done, total)
 
-    def downloader(url: str, path: str, _pooch: object) -> None:
-        Path(path).unlink()  # pooch makes it readable for its owner alone
-        save(url, Path(path), largest, limits, report)
-
-    pooch.get_logger().setLevel("ERROR")
     try:
-        path = Path(pooch.retrieve(url, known_hash, name, folder, downloader=downloader))
-        if not is_csv and not _is_published(path, file):
-            raise ValueError("not the published content")
+        with atomic_write(path) as content:
+            # Packing never makes a file much larger.
+            transfer(url, content, file.size + is_packed * 2**16, limits, report)
+            content.seek(0)
+            if (content.read(2) == _GZIP) is not is_packed or not _is_published(content, file):
+                raise TransferError("sent something else, or not all of it")
     except TransferError as error:
         raise TransferError(f"{printable(url)}: {error}") from error
-    except OSError as error:
-        raise cannot_write(folder.parent / name, error) from error
-    except ValueError as error:  # by pooch, too
-        raise TransferError(f"{printable(url)}: sent something else, or not all of it") from error
-    return path

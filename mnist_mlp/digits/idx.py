@@ -3,7 +3,6 @@
 import gzip
 import math
 import os
-import zlib
 from collections.abc import Iterator
 from io import FileIO
 
@@ -28,6 +27,7 @@ def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
     Raises:
         ValueError: the file is broken or holds something else, which is found before more than 64 MB and four
             times the file's size are allocated.
+        EOFError, OSError, zlib.error: a .gz file is damaged.
     """
     size = os.fstat(file.fileno()).st_size
     is_compressed = file.read(2) == b"\x1f\x8b"
@@ -43,23 +43,20 @@ def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 
 
 def _read_compressed(file: FileIO, size: int, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    try:
-        with gzip.GzipFile(fileobj=file) as stream:
-            count = _count(stream.read(_header_size(shape)), shape)
-            expected = count * math.prod(shape)
-            if expected > _LARGEST_RATIO * size:
-                raise ValueError(f"announces {expected} bytes, more than its {size} can hold; fetch it anew")
-            if expected > 2**26 + 4 * size:  # too much to allocate on its word alone
-                for _ in _pieces(stream, expected):
-                    pass
-                stream.seek(_header_size(shape))
-            data = np.empty(expected, np.uint8)
-            position = 0
-            for piece in _pieces(stream, expected):
-                data[position : position + len(piece)] = np.frombuffer(piece, np.uint8)
-                position += len(piece)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError("is a damaged .gz file; fetch it anew") from error
+    with gzip.GzipFile(fileobj=file) as stream:
+        count = _count(stream.read(_header_size(shape)), shape)
+        expected = count * math.prod(shape)
+        if expected > _LARGEST_RATIO * size:
+            raise ValueError(f"announces {expected} bytes, more than its {size} can hold; fetch it anew")
+        if expected > 2**26 + 4 * size:  # too much to allocate on its word alone
+            for _ in _pieces(stream, expected):
+                pass
+            stream.seek(_header_size(shape))
+        data = np.empty(expected, np.uint8)
+        position = 0
+        for piece in _pieces(stream, expected):
+            data[position : position + len(piece)] = np.frombuffer(piece, np.uint8)
+            position += len(piece)
     return data.reshape(count, *shape)
 
 

@@ -1,11 +1,12 @@
-"""The files that digits are read from, and the cache beside a CSV file."""
+"""Where MNIST's files are, and reading them: CSV, IDX and compressed IDX."""
 
+import gzip
 import hashlib
 import os
-import re
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from functools import partial
 from io import FileIO
 from pathlib import Path
 from typing import TypeAlias
@@ -14,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp.digits import csvfile, idx
+from mnist_mlp.digits.cache import State, read_cache, state_of, write_cache
 from mnist_mlp.digits.images import DataError, Digits
 from mnist_mlp.errors import printable, quoted
-from mnist_mlp.files.arrays import map_arrays, new_arrays
 from mnist_mlp.files.atomic import StorageError, atomic_write, describe, remove_leftovers
 
 Progress: TypeAlias = Callable[[str, int, int], None]
@@ -24,7 +25,6 @@ Progress: TypeAlias = Callable[[str, int, int], None]
 
 _CSV_NAMES = {"train": "mnist_train.csv", "test": "mnist_test.csv"}
 _IDX_PREFIXES = {"train": "train", "test": "t10k"}
-_CACHE_FORMAT = 1
 
 
 class NoDigitsError(DataError):
@@ -33,7 +33,16 @@ class NoDigitsError(DataError):
 
 def has_mnist(folder: str | Path) -> bool:
     """Whether `load_mnist` would find files for both splits in the folder."""
-    return all(_csv_file(folder, split) or find_idx(folder, split) for split in _CSV_NAMES)
+    return all(find_csv(folder, split) or find_idx(folder, split) for split in _CSV_NAMES)
+
+
+def find_data_folder(data_dir: str | Path | None = None) -> Path:
+    """The folder of the MNIST files: the one named, else ./data if it has them, else that of the package."""
+    if data_dir is not None:
+        return Path(data_dir)
+    in_wheel, in_checkout = Path(__file__).with_name("mnist"), Path(__file__).parents[2] / "data"
+    places = (Path("data"), in_wheel, in_checkout)
+    return next((folder for folder in places if has_mnist(folder)), Path("data"))
 
 
 def load_mnist(folder: str | Path, split: str = "train", progress: Progress | None = None) -> Digits:
@@ -47,19 +56,28 @@ def load_mnist(folder: str | Path, split: str = "train", progress: Progress | No
 
     Raises:
         NoDigitsError: there is none of these files.
-        DataError: a file is broken.
+        DataError: a file is broken, or there is no such split.
     """
-    if csv := _csv_file(folder, split):
+    if split not in _CSV_NAMES:
+        raise DataError(
+            f"MNIST has no split {printable(repr(split), 40)}, only 'train' and 'test'; for validation, "
+            "hold out training digits: digits[:50_000] and digits[50_000:]"
+        )
+    if csv := find_csv(folder, split):
         return read_csv(csv, progress)
     if files := find_idx(folder, split):
         return read_idx(*files)
-    shown = printable(folder)
+    shown, prefix = printable(folder), _IDX_PREFIXES[split]
+    fault = f"holds no MNIST {split} digits" if Path(folder).is_dir() else "there is no such folder"
     raise NoDigitsError(
-        f"{shown}: holds no MNIST {split} digits; run: mnist-mlp download --data-dir {quoted(shown)}"
+        f"{shown}: {fault}; name with --data-dir a folder that has {_CSV_NAMES[split]}, or "
+        f"{prefix}-images-idx3-ubyte.gz and {prefix}-labels-idx1-ubyte.gz, or run: "
+        f"mnist-mlp download --data-dir {quoted(shown)}"
     )
 
 
-def _csv_file(folder: str | Path, split: str) -> Path | None:
+def find_csv(folder: str | Path, split: str) -> Path | None:
+    """The CSV file that the folder holds for a split, if it does."""
     path = Path(folder) / _CSV_NAMES[split]
     return path if path.exists() else None
 
@@ -102,90 +120,65 @@ def _read_idx_file(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8
 def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
     """Read digits from a CSV file (see `csvfile.parse` for its form) and keep them in a cache file beside it.
 
-    The cache is used as long as the file keeps its size and time. The digits come back as a read-only map of
-    the cache, or in memory where the cache cannot be written.
+    The digits come back as a read-only map of the cache, or in memory where the cache cannot be written.
 
     Raises:
         DataError: the file cannot be read or is broken; the message names the line and column.
     """
     path = Path(path)
+    cache = path.with_name(f".{path.name}.cache") if path.name else path
     with _opened(path) as file:
-        cache = path.with_name(f".{path.name}.cache")
-        key = _cache_key(file)
-        if digits := _read_cache(cache, path.name, key):
+        state = state_of(file)
+        if digits := read_cache(cache, path.name, state):
             return digits
         remove_leftovers(path.parent)
-        report = partial(progress or _ignore, path.name)
-        with suppress(StorageError):  # a folder without permission, a full disk
-            _write_cache(cache, file, key, report)
-            if digits := _read_cache(cache, path.name, key):
-                return digits
-        return _read_into_memory(file, path.name, key, report)
+        with ThreadPoolExecutor(1) as thread:
+            digest = thread.submit(_digest, path, state)
+            with suppress(StorageError):  # a folder without permission, a full disk
+                blocks = _blocks(file, state, progress)
+                write_cache(cache, blocks, lambda: {**state, "sha256": digest.result()})
+                if digits := read_cache(cache, path.name, state):
+                    return digits
+            rows = np.concatenate(list(_blocks(file, state, progress)))
+            return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: digest.result()})
 
 
-def _ignore(_what: str, _done: int, _total: int) -> None:
-    pass
+def _digest(path: Path, state: State) -> str:
+    with path.open("rb", buffering=0) as file:
+        _check_unchanged(file, state)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _cache_key(file: FileIO) -> dict[str, int]:
-    status = os.fstat(file.fileno())
-    return {"format": _CACHE_FORMAT, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
-
-
-def _read_cache(cache: Path, name: str, key: Mapping[str, int]) -> Digits | None:
-    """The digits of the file `name`, or None if its cache is broken, absent, or of another state of it."""
-    with suppress(StorageError, DataError):
-        arrays, metadata = map_arrays(cache)
-        match arrays, metadata:
-            case {"images": images, "labels": labels}, {"sha256": str(sha256)}:
-                if metadata == {**key, "sha256": sha256} and re.fullmatch("[0-9a-f]{64}", sha256):
-                    return Digits(images, labels, {name: sha256})
-    return None
-
-
-def _write_cache(
-    cache: Path, file: FileIO, key: Mapping[str, int], report: Callable[[int, int], None]
-) -> None:
-    digest = hashlib.sha256()
-    labels = []
-    with new_arrays(cache) as writer:
-        for rows in _rows(file, key, digest, report):
-            writer.append("images", rows[:, 1:].reshape(-1, 28, 28))
-            labels.append(rows[:, 0].copy())
-        writer.append("labels", np.concatenate(labels))
-        writer.metadata = {**key, "sha256": digest.hexdigest()}
-
-
-def _read_into_memory(
-    file: FileIO, name: str, key: Mapping[str, int], report: Callable[[int, int], None]
-) -> Digits:
-    digest = hashlib.sha256()
-    most = key["size"] // (2 * csvfile.COLUMNS) + 1  # a number and what follows it take at least two bytes
-    images, labels = np.empty((most, 28, 28), np.uint8), np.empty(most, np.uint8)
-    count = 0
-    for rows in _rows(file, key, digest, report):
-        block = slice(count, count + len(rows))
-        images[block], labels[block] = rows[:, 1:].reshape(-1, 28, 28), rows[:, 0]
-        count += len(rows)
-    return Digits(images[:count], labels[:count], {name: digest.hexdigest()})
-
-
-def _rows(
-    file: FileIO, key: Mapping[str, int], digest: csvfile.Digest, report: Callable[[int, int], None]
-) -> Iterator[NDArray[np.uint8]]:
-    """The rows of a CSV file in blocks (n, 785), for as long as the file stays as it was."""
-    size, count = key["size"], 0
+def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
+    """The rows (n, 785) of a CSV file, for as long as the file stays as it was."""
+    size, count = int(state["size"]), 0
     file.seek(0)
-    for rows in csvfile.parse(file, digest):
+    for rows in csvfile.parse(file):
         if file.tell() > size:
             break
-        report(file.tell(), size)
+        if progress:
+            progress(Path(file.name).name, file.tell(), size)
         count += len(rows)
         yield rows
-    if _cache_key(file) != key:
-        raise ValueError("changed while it was read; try again")
+    _check_unchanged(file, state)
     if not count:
-        raise ValueError("holds no digits; fetch it anew")
+        raise ValueError("holds no digits; there should be a line for each")
+
+
+def _check_unchanged(file: FileIO, state: State) -> None:
+    if state_of(file) != state:
+        raise ValueError("changed while it was read; try again")
+
+
+def describe_csv(path: str | Path) -> str:
+    """What the first lines of a CSV file tell of its form, in a few words.
+
+    Raises:
+        DataError: the file cannot be read, or its first lines are none of digits.
+    """
+    with _opened(Path(path)) as file:
+        return str(csvfile.recognize_form(file))
 
 
 def write_csv(digits: Digits, path: str | Path, progress: Progress | None = None) -> None:
@@ -212,8 +205,10 @@ def _opened(path: Path) -> Iterator[FileIO]:
             raise ValueError("is not a file; check the path")
         with path.open("rb", buffering=0) as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise ValueError("is empty; fetch it anew")
+                raise ValueError("is empty; name another file")
             yield file
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise DataError(f"{printable(path)}: is a damaged .gz file; copy or fetch it anew") from error
     except OSError as error:
         raise DataError(f"{printable(path)}: cannot be read: {describe(error)}") from error
     except ValueError as error:

@@ -1,18 +1,18 @@
-"""One file from one web server, given up if it does not come in time and to size, however that fails."""
+"""One file from one web server, given up if it does not come in time and to size."""
 
-import http
-import os
-import queue
 import threading
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
-
-import requests
+from typing import TYPE_CHECKING, BinaryIO
 
 from mnist_mlp.errors import printable
+
+if TYPE_CHECKING:
+    import requests
+
+_HEADERS = {"Accept-Encoding": "identity", "User-Agent": "mnist-mlp"}
 
 
 class TransferError(Exception):
@@ -21,25 +21,65 @@ class TransferError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long to bear with a server.
+    """A server is given up if it sends less than `rate` bytes a second, averaged over `window` seconds."""
 
-    Attributes:
-        stall: seconds to wait for the next bytes, or for the first.
-        window: seconds over which the rate is averaged.
-        rate: bytes a second, below which a transfer is given up.
-    """
-
-    stall: float = 20
-    window: float = 30
     rate: float = 5000
+    window: float = 20
 
 
-def save(url: str, path: Path, largest: int, limits: Limits, report: Callable[[int, int], None]) -> None:
-    """Write to a new file what a server sends, as long as it may be the right file and comes fast enough.
+class _Gate:
+    """What pooch writes to and calls as its progress bar: closed once the file is complete or given up."""
+
+    def __init__(self, file: BinaryIO, largest: int) -> None:
+        self.done = self.total = 0
+        self.is_open = True
+        self.error: Exception | None = None
+        self._file, self._largest = file, largest
+
+    def download(self, url: str, timeout: float) -> None:
+        """Have pooch download, and keep the error."""
+        import pooch  # noqa: PLC0415
+
+        with ExitStack() as responses:
+
+            def close_later(response: "requests.Response", **_: object) -> None:
+                """Pooch itself leaves responses open."""
+                responses.callback(response.close)
+
+            settings = {"timeout": timeout, "headers": _HEADERS, "hooks": {"response": close_later}}
+            try:
+                pooch.HTTPDownloader(self, chunk_size=2**14, **settings)(url, self, None)
+            except Exception as error:  # whatever a server can provoke: the next one may do better
+                self.error = error
+
+    def write(self, data: bytes) -> None:
+        """Take the next bytes of the file."""
+        if not self.is_open:
+            raise TransferError("given up")
+        if self.done == 0 and data.lstrip().startswith(b"<"):
+            raise TransferError("sent a web page")
+        self.done += len(data)
+        if max(self.done, self.total) > self._largest:
+            raise TransferError(f"sends more than {self._largest:,} bytes")
+        self._file.write(data)
+
+    def ignore(self, *_: object) -> None:
+        """Do nothing where pooch calls a file or a progress bar besides."""
+
+    flush = update = reset = close = ignore
+
+
+def transfer(
+    url: str, file: BinaryIO, largest: int, limits: Limits, report: Callable[[int, int], None]
+) -> None:
+    """Write to a file what a server sends, as long as it may be the right file and comes fast enough.
+
+    pooch downloads; but it bounds neither a file's size nor its time, and a server that sends a byte now and
+    then would hold it up for ever. So it works in a thread, which is left behind once the limits are reached.
 
     Args:
         url: http or https; redirections are followed.
-        path: does not exist yet.
+        file: opened to write.
         largest: the bytes that the file can have at most.
         limits: when to give up.
         report: told of the bytes that have come, and of how many will (0 if the server does not say).
@@ -48,65 +88,32 @@ def save(url: str, path: Path, largest: int, limits: Limits, report: Callable[[i
         TransferError: the server does not give it, or no file of digits.
         OSError: the file cannot be written.
     """
-    done = done_before = 0
-    since = time.monotonic()
-    with path.open("xb") as file, closing(_pieces(url, limits)) as pieces:
-        for piece, total in pieces:
-            if done == 0 and piece.lstrip().startswith(b"<"):
-                raise TransferError("sent a web page")
-            file.write(piece)
-            done += len(piece)
-            if max(done, total) > largest:
-                raise TransferError(f"sends more than {largest} bytes")
-            report(done, total)
+    import requests  # noqa: PLC0415
+
+    gate = _Gate(file, largest)
+    thread = threading.Thread(target=gate.download, args=(url, limits.window), daemon=True)
+    thread.start()
+    since, done_before = time.monotonic(), 0
+    try:
+        while thread.is_alive():
+            thread.join(0.05)
+            report(gate.done, gate.total)
             seconds = time.monotonic() - since
-            if seconds > limits.window:
-                if done - done_before < seconds * limits.rate:
-                    raise TransferError(f"sends less than {limits.rate:g} bytes a second")
-                done_before, since = done, since + seconds
-        file.flush()
-        os.fsync(file.fileno())
-
-
-# From the thread that listens: bytes and the announced length of all, or an error, or None for the end.
-_Message = tuple[bytes, int] | Exception | None
-
-
-def _pieces(url: str, limits: Limits) -> Generator[tuple[bytes, int]]:
-    """The bytes of an answer as they come, each piece with the announced length of all, or 0.
-
-    A thread listens, so that whatever can hold a connection up is noticed and left behind: names that do not
-    resolve, headers that trickle, silence.
-    """
-    messages: queue.Queue[_Message] = queue.Queue(maxsize=16)
-    stop = threading.Event()
-    threading.Thread(target=_listen, args=(url, limits.stall, messages, stop), daemon=True).start()
-    try:
-        while (message := messages.get(timeout=limits.stall)) is not None:
-            if isinstance(message, Exception):
-                raise TransferError(_reason(message)) from message
-            yield message
-    except queue.Empty:
-        raise TransferError(f"sent nothing for {limits.stall:g} seconds") from None
+            if seconds > limits.window and thread.is_alive():
+                if gate.done - done_before < seconds * limits.rate:
+                    raise TransferError(f"sent less than {limits.rate:,g} bytes a second")
+                since, done_before = since + seconds, gate.done
     finally:
-        stop.set()
-        while not messages.empty():  # the thread may wait for room
-            messages.get_nowait()
-
-
-def _listen(url: str, timeout: float, messages: "queue.Queue[_Message]", stop: threading.Event) -> None:
-    headers = {"Accept-Encoding": "identity", "User-Agent": "mnist-mlp"}
-    try:
-        with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
-            if response.status_code != http.HTTPStatus.OK:
-                phrase = http.HTTPStatus(response.status_code).phrase
-                raise ValueError(f"answers {response.status_code} {phrase}")
-            total = int(response.headers.get("Content-Length", 0))
-            while not stop.is_set() and (piece := response.raw.read1(2**16, decode_content=False)):
-                messages.put((piece, total))
-        messages.put(None)
-    except Exception as error:  # whatever a server can provoke: the next one may do better
-        messages.put(error)
+        gate.is_open = False
+    match gate.error:
+        case None:
+            return
+        case requests.HTTPError(response=requests.Response() as answer):
+            raise TransferError(f"answers {answer.status_code} {printable(answer.reason, 40)}")
+        case OSError() if not isinstance(gate.error, requests.RequestException):
+            raise gate.error
+        case error:
+            raise TransferError(_reason(error)) from error
 
 
 def _reason(error: BaseException) -> str:

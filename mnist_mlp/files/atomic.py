@@ -2,8 +2,8 @@
 
 import errno
 import os
+import platform
 import re
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,21 +11,24 @@ from typing import BinaryIO
 
 from mnist_mlp.errors import MnistMlpError, printable
 
-_TEMPORARY = re.compile(r"\..+\.(\d{1,9})-[0-9a-f]{8}\.tmp", re.DOTALL)
+# The computer's name, since folders are shared and a process number means nothing on another computer.
+_HOST = re.sub(r"[^A-Za-z0-9]+", "-", platform.node())[:40]
+_TEMPORARY = re.compile(rf"\..+\.{_HOST}-(\d{{1,9}})-[0-9a-f]{{8}}\.tmp", re.DOTALL)
 
 
 class StorageError(MnistMlpError):
     """A file cannot be read or written, or is broken."""
 
 
-def describe(error: OSError) -> str:
-    """The reason of an operating system's error, and what to do about it."""
+def describe(error: OSError, option: str = "") -> str:
+    """The reason of an operating system's error, and what to do about it, by way of which option."""
+    by = f" with {option}" if option else ""
     reason = error.strerror or str(error) or type(error).__name__
     match error.errno:
         case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
-            remedy = "free some space, or choose a folder with more room"
+            remedy = f"free some space, or choose a folder with more room{by}"
         case errno.EACCES | errno.EPERM | errno.EROFS:
-            remedy = "check its permissions, or choose another folder"
+            remedy = f"check its permissions, or choose another folder{by}"
         case errno.ENOENT | errno.ENOTDIR | errno.EISDIR | errno.EEXIST | errno.ENAMETOOLONG:
             remedy = "check the path"
         case _:
@@ -33,14 +36,14 @@ def describe(error: OSError) -> str:
     return f"{printable(reason)}; {remedy}"
 
 
-def cannot_write(path: str | Path, error: OSError) -> StorageError:
-    """What to raise when a file or folder cannot be written."""
-    return StorageError(f"{printable(path)}: cannot be written: {describe(error)}")
+def cannot_write(path: str | Path, error: OSError, option: str = "") -> StorageError:
+    """What to raise when a file or folder cannot be written; `option` is as of `describe`."""
+    return StorageError(f"{printable(path)}: cannot be written: {describe(error, option)}")
 
 
 @contextmanager
 def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a temporary file beside `path` that takes its name once all of it is on the disk.
+    """Open a temporary file beside `path`, to write and read; it takes that name once it is on the disk.
 
     On any failure, an interruption included, the temporary file is removed and an older file stays as it was.
 
@@ -50,13 +53,14 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
     path = Path(path)
     if path.is_dir():
         raise cannot_write(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
-    temporary = _temporary(path)
+    temporary = path.with_name(temporary_name(path.name, os.getpid()))
     try:
-        with temporary.open("xb") as file:
+        with temporary.open("x+b") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        rename(temporary, path)
+        temporary.replace(path)
+        _sync_folder(path.parent)
     except OSError as error:
         raise cannot_write(path, error) from error
     finally:
@@ -64,43 +68,13 @@ def atomic_write(path: str | Path) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
-def rename(temporary: Path, path: Path) -> None:
-    """Give a complete file on the disk its name.
-
-    Raises:
-        StorageError: it cannot be given.
-    """
-    try:
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-@contextmanager
-def temporary_folder(folder: str | Path) -> Iterator[Path]:
-    """A folder inside `folder` that is removed in the end with all that is in it.
-
-    Raises:
-        StorageError: it cannot be made.
-    """
-    path = _temporary(Path(folder) / "work")
-    try:
-        path.mkdir()
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
-        yield path
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
-
-
-def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}.tmp")
+def temporary_name(name: str, process: int) -> str:
+    """A new name for the file that a process of this computer writes before it is called `name`."""
+    return f".{name}.{_HOST}-{process}-{os.urandom(4).hex()}.tmp"
 
 
 def _sync_folder(folder: Path) -> None:
-    """Put the new name itself on the disk, where folders can be opened (not on Windows)."""
+    """Put a new name itself on the disk, where folders can be opened (not on Windows)."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:
@@ -134,15 +108,14 @@ def read_text(path: str | Path, limit: int = 1 << 22) -> str:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Remove temporary files and folders that killed processes left in `folder`, before writing there.
+    """Remove the temporary files that processes of this computer left in `folder` when they were killed.
 
-    One belongs to a killed process if none of its number runs, or if this process has the number by now.
+    A process was killed if none of its number runs, or if this process has the number by now.
     """
     with suppress(OSError):
         for entry in Path(folder).iterdir():
             match = _TEMPORARY.fullmatch(entry.name)
             if match and not _other_process_runs(int(match[1])):
-                shutil.rmtree(entry, ignore_errors=True)
                 with suppress(OSError):
                     entry.unlink()
 
@@ -154,7 +127,7 @@ def _other_process_runs(number: int) -> bool:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):
+    except (OSError, OverflowError):  # it runs, but belongs to another user
         pass
     return True
 

@@ -1,4 +1,4 @@
-"""One process at a time in a folder, whatever becomes of the process."""
+"""One process at a time in a folder."""
 
 import os
 import sys
@@ -12,12 +12,12 @@ from mnist_mlp.files.atomic import StorageError
 
 @contextmanager
 def locked(folder: str | Path) -> Iterator[None]:
-    """Keep a folder from other processes that ask for it likewise, until the end or until this process dies.
+    """Keep other processes that ask for the same folder out of it, at most until this process ends.
 
-    Where the file system knows no locks, nothing is kept from anybody.
+    A no-op on file systems without locking.
 
     Raises:
-        StorageError: another process has it.
+        StorageError: another process has the folder.
     """
     lock = None
     try:

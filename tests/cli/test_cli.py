@@ -420,11 +420,14 @@ BAD_CSVS: dict[str, tuple[str | bytes | None, str]] = {
     "missing": (None, "bad.csv: cannot be read: No such file"),
     "empty": ("", "bad.csv: is empty"),
     "columns": (f"{GOOD_ROW}\n7,0,0\n", "bad.csv: line 2 has 3 columns instead of 785"),
-    "pixel of 256": (f"{GOOD_ROW}\n7,256{',0' * 783}\n", "bad.csv: line 2, column 2: '256' is not a pixel"),
-    "label of 10": (f"10{GOOD_ROW[1:]}\n", "bad.csv: line 1, column 1: '10' is not a label from 0 to 9"),
-    "text": (f"7,\x1b[2J{',0' * 783}\n", "bad.csv: line 1, column 2: '\\x1b[2J' is not a pixel"),
-    "photograph": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "bad.csv: line 1 "),
-    "web page": ("<!DOCTYPE html><title>Home</title>", "bad.csv: looks like a web page"),
+    "pixel of 256": (
+        f"{GOOD_ROW}\n7,256{',0' * 783}\n",
+        "bad.csv: line 2 has '256' in column 2, not",
+    ),
+    "label of 10": (f"10{GOOD_ROW[1:]}\n", "bad.csv: line 1 has '10' in column 1, not a label from 0 to 9"),
+    "text": (f"7,\x1b[2J{',0' * 783}\n", "bad.csv: line 1 has '\\x1b[2J' in column 2, not a pixel"),
+    "photograph": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "bad.csv: is a picture"),
+    "web page": ("<!DOCTYPE html><title>Home</title>", "bad.csv: is a web page"),
 }
 
 
@@ -575,9 +578,8 @@ def test_without_digits_and_network_one_line_says_so(run: Path) -> None:
     for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
         assert "empty: holds no MNIST" in call(*arguments, "--data-dir", "empty").line
     line = call("train", "--offline", "--data-dir", "my data").line
-    assert line.endswith('; run: mnist-mlp download --data-dir "my data"\n')
-    assert "no source gave it" in call("download", "--data-dir", "empty").err
-    assert "mnist-mlp: holds no MNIST train digits" in call("train").line  # in the cache folder
+    assert line.endswith(' or run: mnist-mlp download --data-dir "my data"\n')
+    assert "no source gave the MNIST train digits" in call("download", "--data-dir", "empty").err
     assert files() == set()
 
 

@@ -40,7 +40,7 @@ def test_a_run_that_goes_on_downloads_nothing(unfinished: Path, tmp_path: Path) 
     (unfinished / PLAN).write_text(json.dumps({**plan, "train_csv": None, "data_dir": str(elsewhere)}))
     resumed = call("train", "--resume", unfinished)
     assert resumed.exit_code == 1
-    assert resumed.stderr.startswith(f"mnist-mlp: {elsewhere}: holds no MNIST")
+    assert resumed.stderr.startswith(f"mnist-mlp: {elsewhere}: there is no such folder")
     assert not elsewhere.exists()
 
 

@@ -14,6 +14,7 @@ from folders import RESULTS, files
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.arrays import load_arrays
+from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.runs.folder import Plan, check_free, find_model, is_finished, load_model, make_folder, prepare
@@ -251,7 +252,7 @@ def test_a_broken_checkpoint_is_named(tmp_path: Path, data: Data, finished: Path
 def test_leftovers_of_a_killed_process_go(tmp_path: Path, data: Data) -> None:
     plan = Plan(replace(SMALL, epochs=1))
     folder = start(tmp_path / "run", plan)
-    (folder / ".model.safetensors.999999999-0123abcd.tmp").write_bytes(b"half")
+    (folder / temporary_name("model.safetensors", 999_999_999)).write_bytes(b"half")
     carry_out(folder, plan, data, Callbacks())
     assert files(folder) == RESULTS
 
@@ -276,7 +277,8 @@ def test_a_folder_that_holds_a_run_is_not_taken(tmp_path: Path) -> None:
 
 
 def test_a_folder_of_other_things_is_not_taken(tmp_path: Path) -> None:
-    (tmp_path / ".run.json.999999999-0123abcd.tmp").touch()  # of a process killed before its plan was written
+    # of a process killed before its plan was written
+    (tmp_path / temporary_name("run.json", 999_999_999)).touch()
     check_free(tmp_path, force=False)
     (tmp_path / "recipe.toml").touch()
     for force in (False, True):

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from mnist_mlp.cli.app import app
 from mnist_mlp.digits.mnist import read_csv
 from mnist_mlp.files.arrays import load_arrays
-from mnist_mlp.files.atomic import StorageError
+from mnist_mlp.files.atomic import StorageError, temporary_name
 from mnist_mlp.files.lock import locked
 from mnist_mlp.runs.folder import CHECKPOINT, Plan, prepare
 from mnist_mlp.runs.run import Callbacks, Data, carry_out
@@ -56,7 +56,7 @@ def test_a_run_killed_right_after_its_scorecard_is_finished_and_tidied(
     carry_out(run, plan, data, Callbacks())
     model = (run / "model.safetensors").read_bytes()
     (run / CHECKPOINT).write_bytes(b"of the last epoch")
-    (run / f".scorecard.json.{os.getpid()}-01234567.tmp").write_bytes(b"of a killed process")
+    (run / temporary_name("scorecard.json", os.getpid())).write_bytes(b"of a killed process")
     done = CliRunner().invoke(app, ["train", "--resume", str(run)])
     assert (done.exit_code, done.stdout) == (0, f"{run}: finished already; nothing to do\n")
     assert (run / "model.safetensors").read_bytes() == model

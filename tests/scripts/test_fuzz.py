@@ -5,11 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnist_mlp.digits.csvfile import format_rows
-
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 FUZZ = SCRIPTS / "fuzz.py"
-LINE = b"5" + b",0" * 783 + b",255\n"
 
 
 def test_every_reader_bears_broken_and_hostile_files(tmp_path: Path) -> None:
@@ -26,36 +23,6 @@ def test_every_reader_bears_broken_and_hostile_files(tmp_path: Path) -> None:
 @pytest.fixture
 def _scripts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(SCRIPTS))
-
-
-@pytest.mark.usefixtures("_scripts")
-def test_the_slow_way_to_read_a_csv_file() -> None:
-    from fuzz import slow_rows  # noqa: PLC0415
-
-    row = bytes([5, *[0] * 783, 255])
-    header = b",".join([b"label", *(b"pixel%d" % i for i in range(784))]) + b"\r\n"
-    assert slow_rows(LINE) == row
-    assert slow_rows(b"\xef\xbb\xbf" + header + b"\r\n" + LINE + LINE[:-1]) == row * 2
-    assert slow_rows(LINE.replace(b"5,", b" 0005\t,")) == row
-    assert slow_rows(LINE + header) is None
-    for wrong in (b"10,", b"-5,", b",", b"5,0,", b"5.0,", b"\xb2,", b'"5",'):
-        assert slow_rows(LINE + LINE.replace(b"5,", wrong, 1)) is None
-
-
-@pytest.mark.usefixtures("_scripts")
-def test_a_good_share_of_changed_csv_files_is_valid_and_of_many_forms() -> None:
-    from fuzz import slow_rows  # noqa: PLC0415
-    from mutations import mutate_csv  # noqa: PLC0415
-
-    rng = np.random.default_rng(1)
-    rows = rng.integers(0, 10, (20, 785), np.uint8)
-    files = [mutate_csv(format_rows(rows), rng) for _ in range(150)]
-    valid = [file for file in files if slow_rows(file)]
-    assert 30 < len(valid) < 120
-    assert any(b"label" in file for file in valid)
-    assert any(b"\r\n" in file for file in valid)
-    assert any(not file.endswith(b"\n") for file in valid)
-    assert any(len(file) > 2**18 for file in valid)  # several blocks
 
 
 class Panic(BaseException):

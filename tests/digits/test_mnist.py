@@ -1,52 +1,39 @@
+"""MNIST's files: finding them, reading them, and the cache beside a CSV file."""
+
 import gzip
 import hashlib
 import os
 import subprocess
 import sys
 import tracemalloc
-from collections.abc import Iterator
-from contextlib import contextmanager
-from fractions import Fraction
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from disk import largest_file
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from samples import assert_same, idx_bytes, random_digits, write_idx
 
-from mnist_mlp.digits.images import DataError, Digits, encode_targets, scale_pixels
-from mnist_mlp.digits.mnist import NoDigitsError, has_mnist, load_mnist, read_csv, read_idx, write_csv
+from mnist_mlp.digits.images import DataError, Digits
+from mnist_mlp.digits.mnist import (
+    NoDigitsError,
+    find_data_folder,
+    has_mnist,
+    load_mnist,
+    read_csv,
+    read_idx,
+    write_csv,
+)
 from mnist_mlp.errors import MnistMlpError
 
-ARCHIVES = Path(__file__).parents[2] / "data"
+ROOT = Path(__file__).parents[2]
+ARCHIVES = ROOT / "data"
 PUBLISHED = {  # two projects publish these sums of the pjreddie files
     "mnist_train.csv": "fb60bc58af4dac3554e394af262b3184479833d3cc540ff8783f274b73492d5d",
     "mnist_test.csv": "51c292478d94ec3a01461bdfa82eb0885d262eb09e615679b2d69dedb6ad09e7",
 }
-
-
-def random_digits(count: int, seed: int = 1) -> Digits:
-    rng = np.random.default_rng(seed)
-    return Digits(rng.integers(0, 256, (count, 28, 28), np.uint8), rng.integers(0, 10, count, np.uint8))
-
-
-def assert_same(found: Digits, expected: Digits) -> None:
-    np.testing.assert_array_equal(found.images, expected.images)
-    np.testing.assert_array_equal(found.labels, expected.labels)
-
-
-def idx_bytes(array: NDArray[np.uint8]) -> bytes:
-    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
-    return bytes([0, 0, 8, array.ndim]) + sizes + array.tobytes()
-
-
-def write_idx(digits: Digits, folder: Path, prefix: str = "train", end: str = "") -> tuple[Path, Path]:
-    paths = folder / f"{prefix}-images-idx3-ubyte{end}", folder / f"{prefix}-labels-idx1-ubyte{end}"
-    for path, array in zip(paths, (digits.images, digits.labels), strict=True):
-        content = idx_bytes(array)
-        path.write_bytes(gzip.compress(content) if end else content)
-    return paths
 
 
 def cache_of(csv: Path) -> Path:
@@ -81,86 +68,56 @@ def test_the_published_csv_comes_out_of_the_archives(
         assert again.files == {name: PUBLISHED[name]}
 
 
-def test_archives_are_named_with_their_published_digests() -> None:
+def test_archives_are_named_with_their_published_digests_and_leave_no_cache() -> None:
+    before = set(ARCHIVES.iterdir())
     assert load_mnist(ARCHIVES, "test").files == {
         "t10k-images-idx3-ubyte.gz": "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "t10k-labels-idx1-ubyte.gz": "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
     }
-
-
-# What a network is given
-
-
-def test_pixels_are_scaled_within_one_unit_of_the_last_place() -> None:
-    images = np.resize(np.arange(256, dtype=np.uint8), (2, 28, 28))
-    inputs = scale_pixels(images)
-    assert inputs.shape == (2, 784)
-    assert inputs.dtype == np.float32
-    exact = [Fraction(1, 100) + Fraction(99, 100) * int(pixel) / 255 for pixel in images.ravel()]
-    nearest = np.array([float(value) for value in exact], np.float32)
-    assert (abs(inputs.ravel() - nearest) <= np.spacing(nearest)).all()
-    assert (inputs.min(), inputs.max()) == (np.float32(0.01), 1)
-
-
-def test_pixels_are_scaled_into_a_given_array() -> None:
-    out = np.empty((3, 784), np.float32)
-    rows = random_digits(3).images.reshape(3, 784)
-    assert scale_pixels(rows, out=out) is out
-    np.testing.assert_array_equal(out, scale_pixels(rows.reshape(3, 28, 28)))
-
-
-def test_targets() -> None:
-    targets = encode_targets(np.array([3, 0], np.uint8))
-    assert targets.shape == (2, 10)
-    assert targets.dtype == np.float32
-    expected = np.full((2, 10), 0.01)
-    expected[0, 3] = expected[1, 0] = 0.99
-    np.testing.assert_array_equal(targets, expected.astype(np.float32))
-
-
-# The set of digits
-
-
-def test_a_slice_is_a_view_of_some_digits() -> None:
-    digits = random_digits(5)
-    last = digits[-2:]
-    assert len(last) == 2
-    assert np.shares_memory(last.images, digits.images)
-    assert last.labels.tolist() == digits.labels[3:].tolist()
-    assert len(digits[5:]) == 0
-
-
-IMAGES, LABELS = np.zeros((3, 28, 28), np.uint8), np.zeros(3, np.uint8)
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (IMAGES.reshape(3, 784), LABELS, r"images must be uint8 \(n, 28, 28\), not uint8 \(3, 784\)"),
-        (IMAGES / 255, LABELS, r"images must be uint8 .*, not float64"),
-        (IMAGES, LABELS.astype(int), r"labels must be uint8 \(n\), not int64"),
-        (IMAGES, LABELS[:2], "3 images do not go with 2 labels"),
-        (IMAGES, np.array([0, 10, 11], np.uint8), "row 2: 10 is not a label from 0 to 9"),
-    ],
-)
-def test_digits_of_another_form(images: NDArray[np.uint8], labels: NDArray[np.uint8], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        Digits(images, labels)
+    assert set(ARCHIVES.iterdir()) == before
 
 
 # Finding files
 
 
+def test_the_folder_named_comes_first_then_data_then_the_digits_of_the_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_data_folder("absent") == Path("absent")
+    assert (
+        len(load_mnist(find_data_folder(), "test")) == 10_000
+    )  # of the package or, in a checkout, beside it
+    for prefix in "train", "t10k":
+        Path("data").mkdir(exist_ok=True)
+        assert find_data_folder() != Path("data")
+        write_idx(random_digits(2), Path("data"), prefix)
+    assert find_data_folder() == Path("data")
+    assert find_data_folder(Path("other")) == Path("other")
+
+
 def test_a_folder_without_digits(tmp_path: Path) -> None:
     assert not has_mnist(tmp_path)
     assert not has_mnist(tmp_path / "absent")
-    with pytest.raises(
-        NoDigitsError, match="holds no MNIST test digits; run: mnist-mlp download --data-dir "
-    ):
+    with pytest.raises(NoDigitsError) as caught:
         load_mnist(tmp_path, "test")
+    assert str(caught.value) == (
+        f"{tmp_path}: holds no MNIST test digits; name with --data-dir a folder that has mnist_test.csv, or "
+        "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, or run: "
+        f"mnist-mlp download --data-dir {tmp_path}"
+    )
+    with pytest.raises(NoDigitsError, match="absent: there is no such folder; name with --data-dir"):
+        load_mnist(tmp_path / "absent")
     write_idx(random_digits(2), tmp_path)[1].unlink()
     with pytest.raises(NoDigitsError, match="holds no MNIST train digits"):
         load_mnist(tmp_path, "train")
+
+
+def test_there_are_two_splits() -> None:
+    with pytest.raises(
+        DataError, match=r"MNIST has no split 'validation', only 'train' and 'test'; .* hold out"
+    ):
+        load_mnist(ARCHIVES, "validation")
 
 
 def test_csv_wins_over_idx_and_plain_idx_over_compressed(tmp_path: Path) -> None:
@@ -183,22 +140,16 @@ def test_the_other_spelling_of_idx_names(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
-def test_idx_files_that_do_not_belong_together(tmp_path: Path, end: str) -> None:
-    images, _ = write_idx(random_digits(3), tmp_path, end=end)
-    _, labels = write_idx(random_digits(2), tmp_path, "t10k", end)
-    with pytest.raises(DataError, match=r"t10k-labels.*: 3 images do not go with 2 labels; fetch it anew"):
-        read_idx(images, labels)
-
-
-@pytest.mark.parametrize("end", ["", ".gz"])
-def test_a_label_above_nine_in_an_idx_file(tmp_path: Path, end: str) -> None:
+def test_idx_files_that_do_not_go_together(tmp_path: Path, end: str) -> None:
     images, labels = write_idx(random_digits(2), tmp_path, end=end)
-    content = idx_bytes(np.array([9, 12], np.uint8))
-    labels.write_bytes(gzip.compress(content) if end else content)
-    with pytest.raises(
-        DataError, match=r"train-labels.*: row 2: 12 is not a label from 0 to 9; fetch it anew"
-    ):
-        read_idx(images, labels)
+    for wrong, message in [
+        (np.array([9, 1, 3], np.uint8), "2 images do not go with 3 labels; fetch it anew"),
+        (np.array([9, 12], np.uint8), "sample 1: 12 is not a label from 0 to 9; fetch it anew"),
+    ]:
+        content = idx_bytes(wrong)
+        labels.write_bytes(gzip.compress(content) if end else content)
+        with pytest.raises(DataError, match=rf"train-labels.*: {message}"):
+            read_idx(images, labels)
 
 
 # Files that cannot be read
@@ -207,24 +158,21 @@ def test_a_label_above_nine_in_an_idx_file(tmp_path: Path, end: str) -> None:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"absent\.csv: cannot be read: No such file.*; check the path"):
         read_csv(tmp_path / "absent.csv")
-    (tmp_path / "empty.csv").touch()
-    with pytest.raises(DataError, match=r"empty\.csv: is empty; fetch it anew"):
-        read_csv(tmp_path / "empty.csv")
-    with pytest.raises(DataError, match="is not a file; check the path"):
-        read_csv(tmp_path)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.csv")
         with pytest.raises(DataError, match=r"pipe\.csv: is not a file"):
             read_csv(tmp_path / "pipe.csv")
 
 
+@pytest.mark.parametrize("path", ["", ".", "/", ".."])
+def test_a_path_without_a_name_is_no_csv_file(path: str) -> None:
+    with pytest.raises(DataError, match="is not a file; check the path"):
+        read_csv(path)
+
+
 def test_a_broken_csv_leaves_no_cache(csv: Path) -> None:
-    content = csv.read_bytes()
-    csv.write_bytes(content + b"1,2,3\n")
+    csv.write_bytes(csv.read_bytes() + b"1,2,3\n")
     with pytest.raises(DataError, match=r"digits\.csv: line 201 has 3 columns instead of 785: .*"):
-        read_csv(csv)
-    csv.write_bytes(b"\n\n")
-    with pytest.raises(DataError, match=r"digits\.csv: holds no digits; fetch it anew"):
         read_csv(csv)
     assert list(csv.parent.iterdir()) == [csv]
 
@@ -248,48 +196,81 @@ def test_the_second_reading_maps_the_cache(csv: Path) -> None:
     assert sorted(path.name for path in csv.parent.iterdir()) == [".digits.csv.cache", "digits.csv"]
 
 
-def test_a_changed_csv_is_read_again(csv: Path) -> None:
-    read_csv(csv)
+def change_label(csv: Path) -> int:
+    """Change the first label in place; the file keeps its size, inode and time."""
     status = csv.stat()
-    write_csv(random_digits(100, seed=2), csv)
-    os.utime(csv, ns=(status.st_atime_ns, status.st_mtime_ns))  # other size, same time
-    assert_same(read_csv(csv), random_digits(100, seed=2))
+    with csv.open("r+b") as file:
+        label = (int(file.read(1)) + 1) % 10
+        file.seek(0)
+        file.write(b"%d" % label)
+    os.utime(csv, ns=(status.st_atime_ns, status.st_mtime_ns))
+    return label
 
-    status, content = csv.stat(), csv.read_bytes()
-    label = (content[0] - ord("0") + 1) % 10
-    csv.write_bytes(b"%d" % label + content[1:])
-    os.utime(csv, ns=(status.st_atime_ns, status.st_mtime_ns + 1))  # same size, other time
+
+def test_a_csv_that_keeps_size_and_time_but_not_its_content_is_read_again(csv: Path) -> None:
+    read_csv(csv)
+    label = change_label(csv)
     assert read_csv(csv).labels[0] == label
 
 
-@pytest.mark.parametrize(
-    "damage", ["empty", "text", "shortened", "longer", "labels", "digest", "another csv's"]
-)
+def test_a_large_csv_that_keeps_size_and_time_is_known_by_inode_and_change_time(tmp_path: Path) -> None:
+    csv, other = tmp_path / "large.csv", tmp_path / "other.csv"
+    write_csv(random_digits(2500), csv)  # seven megabytes: samples leave most of it out
+    digits = random_digits(2500)
+    digits.images[1234, 10, 10] ^= 1  # 10 and 11, 254 and 255: as many digits
+    assert_same(read_csv(csv), random_digits(2500))
+    status = csv.stat()
+    write_csv(digits, other)
+    assert other.stat().st_size == status.st_size
+    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+    other.replace(csv)
+    assert_same(read_csv(csv), digits)
+
+
+def test_a_csv_of_another_size_or_time_is_read_again(csv: Path) -> None:
+    read_csv(csv)
+    status = csv.stat()
+    write_csv(random_digits(100, seed=2), csv)
+    os.utime(csv, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert_same(read_csv(csv), random_digits(100, seed=2))
+    cached = cache_of(csv).stat().st_ino
+    os.utime(csv)
+    assert_same(read_csv(csv), random_digits(100, seed=2))
+    assert cache_of(csv).stat().st_ino != cached
+
+
+DAMAGES: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "text": lambda _: b"hello",
+    "other facts": lambda content: b"[1]".ljust(1024) + content[1024:],
+    "deep facts": lambda content: b"[" * 1024 + content[1024:],
+    "shortened": lambda content: content[:-1],
+    "a sample less": lambda content: content[:-785],
+    "longer": lambda content: content + b"\0",
+    "labels": lambda content: content[:-1] + b"\x0a",
+    "digest": lambda content: content.replace(content[:1024].split(b'"sha256": "')[1][:64], b"x" * 64),
+    "only facts": lambda content: content[:1024],
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_cache_is_not_believed(csv: Path, damage: str) -> None:
-    good = random_digits(200)
-    digest = read_csv(csv).files[csv.name].encode()
-    cache = cache_of(csv)
-    content = cache.read_bytes()
-    cache.unlink()  # since it is mapped
-    if damage == "another csv's":
-        write_csv(random_digits(200, seed=2), csv.with_name("other"))
-        read_csv(csv.with_name("other"))
-        cache_of(csv.with_name("other")).replace(cache)
-    else:
-        cache.write_bytes(
-            {
-                "empty": b"",
-                "text": b"hello",
-                "shortened": content[:-1],
-                "longer": content + b"\0",
-                "labels": content[:-1] + b"\x0a",
-                "digest": content.replace(digest, b"x" * 64),
-            }[damage]
-        )
+    digest = read_csv(csv).files[csv.name]
+    content = cache_of(csv).read_bytes()
+    cache_of(csv).unlink()  # since it is mapped
+    cache_of(csv).write_bytes(DAMAGES[damage](content))
     for _ in range(2):
         again = read_csv(csv)
-        assert_same(again, good)
-        assert again.files[csv.name].encode() == digest
+        assert_same(again, random_digits(200))
+        assert again.files[csv.name] == digest
+
+
+def test_the_cache_of_another_csv_is_not_believed(csv: Path) -> None:
+    other = csv.with_name("other")
+    write_csv(random_digits(200, seed=2), other)
+    read_csv(other)
+    cache_of(other).replace(cache_of(csv))
+    assert_same(read_csv(csv), random_digits(200))
 
 
 def test_without_room_for_a_cache_digits_stay_in_memory(csv: Path) -> None:
@@ -301,6 +282,12 @@ def test_without_room_for_a_cache_digits_stay_in_memory(csv: Path) -> None:
     assert sorted(path.name for path in csv.parent.iterdir()) == [".digits.csv.cache", "digits.csv"]
 
 
+def test_a_full_disk_leaves_no_part_of_a_cache(csv: Path) -> None:
+    with largest_file(100_000):
+        assert_same(read_csv(csv), random_digits(200))
+    assert list(csv.parent.iterdir()) == [csv]
+
+
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
     count = 25_000
     write_csv(Digits(np.zeros((count, 28, 28), np.uint8), np.zeros(count, np.uint8)), tmp_path / "a.csv")
@@ -310,23 +297,6 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 12 * 2**20  # 19 MB of pixels
     finally:
         tracemalloc.stop()
-
-
-@contextmanager
-def largest_file(size: int) -> Iterator[None]:
-    resource = pytest.importorskip("resource")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-def test_a_full_disk_leaves_no_part_of_a_cache(csv: Path) -> None:
-    with largest_file(100_000):
-        assert_same(read_csv(csv), random_digits(200))
-    assert list(csv.parent.iterdir()) == [csv]
 
 
 def test_a_csv_that_grows_meanwhile_is_not_cached(csv: Path) -> None:
@@ -360,12 +330,12 @@ print(int(digits.images.sum()), digits.files["digits.csv"])
 
 def test_processes_that_cache_at_once_do_not_harm_each_other(csv: Path) -> None:
     write_csv(random_digits(2000), csv)
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", READ, str(csv)]
-    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(4)]
-    outputs = [process.communicate()[0].decode() for process in processes]
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for _ in range(3)]
+    outputs = [process.communicate()[0].decode().split() for process in processes]
     digest = hashlib.sha256(csv.read_bytes()).hexdigest()
-    assert outputs == [f"{random_digits(2000).images.sum()} {digest}\n"] * 4
+    assert outputs == [[str(random_digits(2000).images.sum()), digest]] * 3
     assert sorted(path.name for path in csv.parent.iterdir()) == [".digits.csv.cache", "digits.csv"]
 
 
@@ -377,7 +347,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 5), st.sampled_from(["", ".gz"]))
 def test_what_is_written_is_read_back(scratch: Path, seed: int, count: int, end: str) -> None:
     digits = random_digits(count, seed)
@@ -387,7 +357,7 @@ def test_what_is_written_is_read_back(scratch: Path, seed: int, count: int, end:
     assert_same(read_idx(*write_idx(digits, scratch, end=end)), digits)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
     digits, csv = random_digits(3), scratch / "digits.csv"
@@ -408,9 +378,3 @@ def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -
         else:
             message = f"{len(found)} digits"
         assert message.isprintable()
-
-
-@pytest.mark.parametrize("path", ["", ".", "/", ".."])
-def test_a_path_without_a_name_is_no_csv_file(path: str) -> None:
-    with pytest.raises(DataError, match="is not a file"):
-        read_csv(path)

@@ -1,0 +1,176 @@
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mnist_mlp.files.arrays import OtherKindError, load_arrays, save_arrays
+from mnist_mlp.files.atomic import StorageError
+
+ARRAYS: dict[str, NDArray[Any]] = {
+    "weight": np.array([[1.5, -2.0], [0.25, 4.0]], np.float32),
+    "count": np.array(7, np.int64),
+    "none": np.empty((0, 3), np.uint8),
+}
+METADATA = {"name": "tutorial", "rate": 0.3, "sizes": [784, 200, 10], "nothing": None}
+
+
+def file_of(header: object, data: bytes = b"") -> bytes:
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def entry(dtype: object, shape: object, offsets: object) -> object:
+    return {"a": {"dtype": dtype, "shape": shape, "data_offsets": offsets}, "__metadata__": {"json": "{}"}}
+
+
+def with_metadata(text: object) -> object:
+    return {"__metadata__": {"json": text}}
+
+
+def test_arrays_and_metadata_come_back(tmp_path: Path) -> None:
+    path = tmp_path / "arrays.safetensors"
+    save_arrays(path, ARRAYS, METADATA)
+    arrays, metadata = load_arrays(path)
+    assert metadata == METADATA
+    assert arrays.keys() == ARRAYS.keys()
+    for name, array in ARRAYS.items():
+        assert arrays[name].dtype == array.dtype
+        assert arrays[name].shape == array.shape
+        np.testing.assert_array_equal(arrays[name], array)
+        assert arrays[name].flags.writeable
+
+
+def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
+    # 258 = 0x0102, 3 = 0x0003; the lower byte comes first
+    path = tmp_path / "a"
+    path.write_bytes(file_of(entry("U16", [2], [0, 4]), b"\x02\x01\x03\x00"))
+    assert load_arrays(path)[0]["a"].tolist() == [258, 3]
+
+
+def test_other_programs_read_what_is_saved(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "a", ARRAYS, METADATA)
+    theirs = safetensors.numpy.load_file(tmp_path / "a")
+    np.testing.assert_array_equal(theirs["weight"], ARRAYS["weight"])
+
+
+def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "a", ARRAYS, METADATA)
+    save_arrays(tmp_path / "b", ARRAYS, dict(reversed(METADATA.items())))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_transposed_arrays_keep_their_meaning(tmp_path: Path) -> None:
+    save_arrays(tmp_path / "a", {"t": ARRAYS["weight"].T}, {})
+    np.testing.assert_array_equal(load_arrays(tmp_path / "a")[0]["t"], [[1.5, 0.25], [-2.0, 4.0]])
+
+
+def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="dtype object"):
+        save_arrays(tmp_path / "a", {"o": np.array([None])}, {})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        save_arrays(tmp_path / "a", {}, {"loss": float("nan")})
+    with pytest.raises(StorageError, match="longer than 2 MB"):
+        save_arrays(tmp_path / "a", {}, {"text": "x" * 3_000_000})
+    assert list(tmp_path.iterdir()) == []
+
+
+# Files from strangers
+
+OTHER_KINDS = {
+    "empty": b"",
+    "short": b"\x05\x00",
+    "text": b"this is a photograph, not a model\n" * 100,
+    "a header beyond the end": (100).to_bytes(8, "little") + b"{}",
+    "a header of terabytes": (2**43).to_bytes(8, "little") + b"{}",
+    "a header of 50 MB": file_of(b'{"a":' + b"[" * 50_000_000),
+}
+BROKEN = {
+    "no JSON": file_of(b"{nothing}"),
+    "no UTF-8": file_of(b'{"\xff\xfe": 1}'),
+    "a list": file_of([]),
+    "no metadata": file_of({}),
+    "another program's metadata": file_of({"__metadata__": {"format": "pt"}}),
+    "two keys of metadata": file_of({"__metadata__": {"json": "{}", "more": "x"}}),
+    "metadata of another type": file_of(with_metadata(5)),
+    "metadata that is no object": file_of(with_metadata("[1]")),
+    "NaN": file_of(with_metadata('{"rate": NaN}')),
+    "infinity": file_of(with_metadata('{"rate": 1e999}')),
+    "deep nesting in the header": file_of(b"[" * 100_000),
+    "deep nesting in the metadata": file_of(with_metadata('{"a":' * 100_000)),
+    "a long number": file_of(with_metadata('{"a": ' + "9" * 100_000 + "}")),
+    "an array without header": file_of({"a": None, "__metadata__": {"json": "{}"}}),
+    "a dtype that NumPy does not have": file_of(entry("BF16", [1], [0, 2]), b"xx"),
+    "a dtype of another type": file_of(entry(["U8"], [1], [0, 1]), b"x"),
+    "an array of terabytes": file_of(entry("F64", [2**40], [0, 2**43])),
+    "a shape beyond its bytes": file_of(entry("U8", [4], [0, 2]), b"xx"),
+    "a shape of zero times too much": file_of(entry("U8", [0, 2**59, 2**59], [0, 0])),
+    "a negative shape": file_of(entry("U8", [-1, -2], [0, 2]), b"xx"),
+    "a shape of fractions": file_of(entry("U8", [2.0], [0, 2]), b"xx"),
+    "many dimensions": file_of(entry("U8", [1] * 65, [0, 1]), b"x"),
+    "a gap": file_of(entry("U8", [1], [1, 2]), b"xx"),
+    "too few bytes": file_of(entry("U8", [4], [0, 4]), b"xxx"),
+    "too many bytes": file_of(entry("U8", [4], [0, 4]), b"xxxxx"),
+    "an overlap": file_of(
+        {
+            "a": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},
+            "b": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},
+            "__metadata__": {"json": "{}"},
+        },
+        b"xx",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [*OTHER_KINDS, *BROKEN])
+def test_a_broken_file_is_named_in_one_line_and_little_memory(tmp_path: Path, case: str) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes({**OTHER_KINDS, **BROKEN}[case])
+    tracemalloc.start()
+    try:
+        with pytest.raises(
+            StorageError, match=r"l\.safetensors: is broken: .+; make or fetch it anew$"
+        ) as caught:
+            load_arrays(path)
+        assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
+    finally:
+        tracemalloc.stop()
+    message = str(caught.value).removeprefix(str(path))
+    assert message.isprintable()
+    assert len(message) < 300
+    assert isinstance(caught.value, OtherKindError) == (case in OTHER_KINDS)
+
+
+def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match=r"absent: cannot be read: No such file.*; check the path$"):
+        load_arrays(tmp_path / "absent")
+    with pytest.raises(StorageError, match="is not a file; check the path"):
+        load_arrays(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scratch")
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
+    save_arrays(scratch / "valid", ARRAYS, METADATA)
+    content = bytearray((scratch / "valid").read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        where = data.draw(st.integers(0, len(content)))
+        content[where : where + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    (scratch / "mutated").write_bytes(content)
+    try:
+        arrays, metadata = load_arrays(scratch / "mutated")
+    except StorageError:
+        return
+    assert sum(array.nbytes for array in arrays.values()) <= len(content)
+    json.dumps(metadata, allow_nan=False)

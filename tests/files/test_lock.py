@@ -1,0 +1,42 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mnist_mlp.files.atomic import StorageError
+from mnist_mlp.files.lock import locked
+
+ROOT = Path(__file__).parents[2]
+HOLD = """
+import sys
+from mnist_mlp.files.lock import locked
+with locked(sys.argv[1]):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_one_process_at_a_time_has_a_folder_and_a_killed_one_has_it_no_more(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with holder:
+        assert holder.stdout
+        assert holder.stdout.readline().strip() == b"locked"
+        with pytest.raises(StorageError, match="is in use by another process; wait for it"), locked(tmp_path):
+            pass
+        holder.kill()
+    with locked(tmp_path):
+        pass
+    with locked(tmp_path):  # again, since it was given back
+        pass
+
+
+def test_what_cannot_be_locked_is_not_kept_from_anybody(tmp_path: Path) -> None:
+    with locked(tmp_path / "absent"), locked(tmp_path / "absent"):
+        pass
