@@ -40,13 +40,8 @@ def repeated_page(repeated: RepeatedScorecard, *, explanations: Mapping[str, str
     """The scorecards of several seeds side by side, as a page; `explanations` as for `scorecard_page`."""
     deviation = repeated.standard_deviation
     rows = [
-        (
-            card.seed,
-            percent(card.accuracy),
-            f"{card.total - card.correct:,}",
-            f"{sum(card.seconds.values()):.1f}",
-        )
-        for card in repeated.runs
+        (run.seed, percent(run.accuracy), run.total - run.correct, f"{sum(run.seconds.values()):.1f}")
+        for run in repeated.runs
     ]
     return _page(
         "# Scorecard of several seeds",

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from mnist_mlp.errors import MnistMlpError, printable
 
+_FACTS = ("recipe", "seed", "data", "seconds", "versions", "machine")
+
 
 class ScoreError(MnistMlpError):
     """Outputs that cannot be scored, or a scorecard that cannot be read."""
@@ -159,7 +161,9 @@ class Scorecard:
         """
         try:
             card = cls._from_dict(json.loads(text))
-            RepeatedScorecard([card]).to_json()  # refuses infinite numbers, and lists too deep to be written
+            _json_text(
+                {"runs": [card._to_dict()]}
+            )  # refuses infinite numbers, and lists too deep to be written
         except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             what = printable(f"{type(error).__name__}: {error}", 100)
             raise ScoreError(f"this is no scorecard ({what}); score the network again") from error
@@ -174,12 +178,7 @@ class Scorecard:
             "confusion": self.confusion.tolist(),
             "per_digit": [asdict(score) for score in self.per_digit],
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
-            "recipe": dict(self.recipe),
-            "seed": self.seed,
-            "data": dict(self.data),
-            "seconds": dict(self.seconds),
-            "versions": dict(self.versions),
-            "machine": dict(self.machine),
+            **{name: getattr(self, name) for name in _FACTS},
             **self.more,
         }
 

@@ -149,6 +149,7 @@ def changed_card(**changes: Any) -> str:
         changed_card(mistakes=[{"index": 0}]),
         changed_card(mistakes=[{"index": 0, "label": 10, "predicted": 1, "output": 0.5}]),
         changed_card(mistakes=[{"index": 3, "label": 3, "predicted": 5, "output": 10**400}]),
+        changed_card().replace('"output": 0.9', '"output": NaN'),
         changed_card(mistakes=[]),  # where the confusion matrix has three
         changed_card(recipe=None),
         changed_card(recipe={"deep": "@"}).replace('"@"', "[" * 100_000 + "]" * 100_000),
