@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cards import ANSWERS, FACTS, LABELS, card_for, outputs_for
+from cards import ANSWERS, FACTS, LABELS, card_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -79,33 +79,28 @@ def test_the_interval_stays_within_0_and_1_whatever_is_rounded() -> None:
         assert wilson_interval(total, total)[1] <= 1
 
 
-@pytest.mark.parametrize("broken", [np.nan, np.inf, -np.inf])
-def test_outputs_that_are_not_finite_are_not_scored(broken: float) -> None:
-    outputs = outputs_for([1, 2, 3])
-    outputs[1, 7] = broken
-
-    with pytest.raises(ScoreError, match="not finite for 1 of 3 digits, first for index 1"):
-        Scorecard.from_outputs(np.array([1, 2, 3]), outputs)
-
-
 @pytest.mark.parametrize(
     ("labels", "outputs", "message"),
     [
-        (np.zeros(0, dtype=np.uint8), np.zeros((0, 10)), "no digits"),
-        (np.zeros(2, dtype=np.uint8), np.zeros((3, 10)), r"\(2,\) and outputs \(3, 10\)"),
-        (np.zeros(2, dtype=np.uint8), np.zeros((2, 3)), r"outputs \(2, 3\)"),
-        (np.array([1, 12]), np.zeros((2, 10)), "label 12 is outside 0 to 9"),
-        (np.array([1, -1]), np.zeros((2, 10)), "label -1 is outside 0 to 9"),
+        ([], np.zeros((0, 10)), "no digits"),
+        ([0, 0], np.zeros((3, 10)), r"\(2,\) and outputs \(3, 10\)"),
+        ([0, 0], np.zeros((2, 3)), r"outputs \(2, 3\)"),
+        ([1, 12], np.zeros((2, 10)), "label 12 is outside 0 to 9"),
+        ([1, -1], np.zeros((2, 10)), "label -1 is outside 0 to 9"),
+        ([1, 2], np.diag([np.inf] * 10)[:2], "not finite for 2 of 2 digits, first for index 0"),
+        ([1], np.full((1, 10), np.nan), "not finite for 1 of 1 digits"),
     ],
 )
-def test_what_does_not_fit_is_named(labels: np.ndarray, outputs: np.ndarray, message: str) -> None:
+def test_what_cannot_be_scored_is_named(labels: list[int], outputs: np.ndarray, message: str) -> None:
     with pytest.raises(ScoreError, match=message):
-        Scorecard.from_outputs(labels, outputs)
+        Scorecard.from_outputs(np.array(labels, dtype=int), outputs)
 
 
 def test_json_has_the_keys_programs_rely_on() -> None:
-    record = json.loads(card_for(LABELS, ANSWERS, **FACTS).to_json())
+    text = card_for(LABELS, ANSWERS, **FACTS).to_json()
 
+    record = json.loads(text)
+    assert text == json.dumps(record, indent=2) + "\n"
     assert list(record) == [*COUNTED, *FACTS]
     assert (record["accuracy"], record["correct"], record["total"]) == (4 / 7, 4, 7)
     assert record["confidence_interval"] == list(wilson_interval(4, 7))
@@ -128,12 +123,16 @@ def changed_card(**changes: Any) -> str:
     return json.dumps({**json.loads(card_for(LABELS, ANSWERS, **FACTS).to_json()), **changes})
 
 
+def corner(count: float) -> list[list[float]]:
+    """The confusion matrix of the card, but for the right answers to 0."""
+    rows: list[list[float]] = card_for(LABELS, ANSWERS).confusion.tolist()
+    return [[count, *rows[0][1:]], *rows[1:]]
+
+
 @pytest.mark.parametrize(
     "text",
     [
-        "",
         "[]",
-        "null",
         "{",
         "[" * 100_000,
         "1" * 5_000,
@@ -143,16 +142,15 @@ def changed_card(**changes: Any) -> str:
         changed_card(seconds={"train": "long"}),
         changed_card(confusion=[[0] * 10] * 10),
         changed_card(confusion=[[1] * 10] * 9),
-        changed_card(confusion=[[-1] * 10] * 10),
-        changed_card(confusion=[[2**63] * 10] * 10),
-        changed_card(confusion=[[0.5] * 10] * 10),
+        changed_card(confusion=corner(-1)),
+        changed_card(confusion=corner(2**53)),  # more than every reader of JSON keeps exactly
+        changed_card(confusion=corner(2.0)),
         changed_card(mistakes=[{"index": 0}]),
         changed_card(mistakes=[{"index": 0, "label": 10, "predicted": 1, "output": 0.5}]),
         changed_card(mistakes=[{"index": 3, "label": 3, "predicted": 5, "output": 10**400}]),
         changed_card().replace('"output": 0.9', '"output": NaN'),
         changed_card(mistakes=[]),  # where the confusion matrix has three
         changed_card(recipe=None),
-        changed_card(recipe={"deep": "@"}).replace('"@"', "[" * 100_000 + "]" * 100_000),
         changed_card(more=float("inf")),
         changed_card(seed="one"),
     ],
