@@ -4,7 +4,9 @@ Matplotlib itself is imported when a picture is saved, since that takes a third 
 """
 
 import io
+import logging
 import math
+import tempfile
 import textwrap
 import warnings
 from collections.abc import Callable, Sequence
@@ -21,13 +23,13 @@ from mnist_mlp.report.scorecard import Mistake, most_confident, percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # Blue and vermilion of the palette that Okabe and Ito (2008) made for all kinds of color vision.
 BLUE, VERMILION = "#0072b2", "#d55e00"
 INK, GRAY, FAINT = "#222222", "#767676", "#e4e4e0"
 
 _SIZE, _GAP = 28, 5  # pixels of a digit, each way, and between digits
-_LEAST_WRONG = 0.01  # percent; below it the logarithmic axis ends
 
 
 def save_picture(
@@ -43,9 +45,7 @@ def save_picture(
     Raises:
         StorageError: the file cannot be written.
     """
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    figure = Figure(size, dpi=150, facecolor="white")
+    figure = _figure_class(Path(path).parent)(size, dpi=150, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.12)
     for number, draw in enumerate(draws, start=1):
         draw(figure.add_subplot(1, len(draws), number))
@@ -56,6 +56,21 @@ def save_picture(
             buffer, format="png", bbox_inches="tight", pad_inches=0.12, metadata={"Software": None}
         )
     write_bytes(path, buffer.getvalue())
+
+
+def _figure_class(folder: Path) -> type["Figure"]:
+    """Import Matplotlib, without a word where it cannot keep its list of fonts for the next time."""
+    try:
+        tempfile.gettempdir()
+    except OSError:  # no folder for temporary files can be written; Matplotlib would give up
+        tempfile.tempdir = str(folder)
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    logger.setLevel(level)
+    return Figure
 
 
 def draw_learning_curve(
@@ -74,15 +89,12 @@ def draw_learning_curve(
         held_out: of the held-out digits after each epoch, if there are any.
         test: of the test digits after the last epoch.
     """
-    curves = [("training", GRAY, training)]
-    if held_out is not None:
-        curves.append(("held out", BLUE, held_out))
-    if test is not None:
-        curves.append(("test", VERMILION, [test]))
-    last = len(training)
-    every_wrong = []
-    for name, color, shares in curves:
-        wrong = [max(100 - 100 * share, _LEAST_WRONG) for share in shares]
+    curves = {"training": training, "held out": held_out, "test": None if test is None else [test]}
+    last, every_wrong = len(training), []
+    for (name, shares), color in zip(curves.items(), (GRAY, BLUE, VERMILION), strict=True):
+        if shares is None:
+            continue
+        wrong = [max(100 - 100 * share, 0.01) for share in shares]  # 0 has no place on a logarithmic axis
         epochs = range(last - len(wrong) + 1, last + 1)
         style = "-" if len(wrong) > 30 else "o" if len(wrong) == 1 else "o-"
         label = f"{name} {percent(shares[-1])}"

@@ -1,5 +1,8 @@
 """The pictures: what is drawn where and in which color, and that a PNG is whole and the same each time."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -261,6 +264,20 @@ def test_a_title_may_be_the_name_of_any_file(tmp_path: Path, title: str) -> None
     assert shown.replace("\n", "").isprintable()
     assert shown[:1] in {title[:1], "'"}
     assert len(shown) < 100
+
+
+def test_without_a_home_a_picture_is_saved_without_a_word(tmp_path: Path) -> None:
+    program = (
+        "from mnist_mlp.report.figures import draw_outputs, save_picture\n"
+        f"save_picture({str(tmp_path / 'p.png')!r}, lambda axes: draw_outputs(axes, [0.5] * 10))"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "MPLCONFIGDIR"}
+    environment |= {"HOME": os.devnull, "XDG_CONFIG_HOME": os.devnull, "XDG_CACHE_HOME": os.devnull}
+    ended = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert [path.name for path in tmp_path.iterdir()] == ["p.png"]
 
 
 def test_a_picture_that_cannot_be_written_is_a_named_error(tmp_path: Path) -> None:
