@@ -7,16 +7,14 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import pytest
 
 from mnist_mlp.digits.images import Digits
-from mnist_mlp.digits.mnist import find_idx, read_idx, write_csv
+from mnist_mlp.digits.mnist import FILES, read_idx, write_csv
 from mnist_mlp.runs.run import Data
 
 ARCHIVES = Path(__file__).parents[1] / "data"
 
 
 def _mnist(split: str) -> Digits:
-    files = find_idx(ARCHIVES, split)
-    assert files, f"{ARCHIVES} should hold the IDX archives"
-    return read_idx(*files)
+    return read_idx(*(ARCHIVES / name for name in FILES[split].archives))
 
 
 @pytest.fixture(scope="session")

@@ -1,14 +1,15 @@
 """Random affine and elastic distortions of batches of images, as one sparse matrix for a group of images.
 
-Moving every pixel to where a map sends it, with bilinear interpolation, is linear in the image: a sparse
-784 x 784 matrix with four entries a row. Drawing the map costs more than applying it, so one map serves a
-group of images; as groups are batches of shuffled rows, no image meets the same neighbours or map twice.
+A map that says for each pixel where in the image it is read, with bilinear interpolation, is linear in the
+image: a sparse 784 x 784 matrix with four entries a row. To draw a map costs more than to apply it, so each
+serves a group of images; samples are shuffled before each epoch, so that groups are never the same again.
 
 The displacement fields are those of Simard, Steinkraus and Platt, "Best practices for convolutional neural
 networks applied to visual document analysis", 2003: uniform noise, smoothed by a Gaussian and scaled.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ Floats = NDArray[np.floating[Any]]
 
 SIDE = 28
 GROUP = 64  # images that share one map
-_CENTRE = (SIDE - 1) / 2
+_CENTER = (SIDE - 1) / 2
 _ROWS, _COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32)
 
 
@@ -52,9 +53,9 @@ class Distortion:
         lean = np.array([[1, 0], [shear, 1]])
         stretch = np.diag([1 + self.scale * stretch_y, 1 + self.scale * stretch_x])
         (yy, yx), (xy, xx) = (turn @ lean @ stretch).astype(np.float32)
-        y, x = _ROWS - _CENTRE, _COLUMNS - _CENTRE
-        source_y = yy * y + yx * x + np.float32(_CENTRE + self.shift * shift_y)
-        source_x = xy * y + xx * x + np.float32(_CENTRE + self.shift * shift_x)
+        y, x = _ROWS - _CENTER, _COLUMNS - _CENTER
+        source_y = yy * y + yx * x + np.float32(_CENTER + self.shift * shift_y)
+        source_x = xy * y + xx * x + np.float32(_CENTER + self.shift * shift_x)
         if self.elastic:
             smooth = _gaussian(self.elastic_sigma)
             noise = rng.uniform(-self.elastic, self.elastic, (2, SIDE, SIDE)).astype(np.float32)
@@ -76,20 +77,17 @@ class Distortion:
         return columns.T
 
 
-_smoothing: dict[float, Floats] = {}
-
-
+@cache
 def _gaussian(sigma: float) -> Floats:
     """The (28, 28) matrix that smooths a column by a Gaussian; outside the column there are zeros."""
-    if sigma not in _smoothing:
-        distance = np.arange(SIDE)[:, None] - np.arange(SIDE)
-        kernel_sum = np.exp(-0.5 * (np.arange(-4 * SIDE, 4 * SIDE + 1) / sigma) ** 2).sum()
-        _smoothing[sigma] = (np.exp(-0.5 * (distance / sigma) ** 2) / kernel_sum).astype(np.float32)
-    return _smoothing[sigma]
+    distance = np.arange(SIDE)[:, None] - np.arange(SIDE)
+    kernel_sum = np.exp(-0.5 * (np.arange(-4 * SIDE, 4 * SIDE + 1) / sigma) ** 2).sum()
+    matrix: Floats = (np.exp(-0.5 * (distance / sigma) ** 2) / kernel_sum).astype(np.float32)
+    return matrix
 
 
 def interpolation_matrix(source_y: Floats, source_x: Floats) -> csr_array:
-    """Build the matrix that reads each pixel of a new image at a place in the old one.
+    """The matrix that reads each pixel of a new image at a place in the old one.
 
     Args:
         source_y: (28, 28) float32: the row in the old image, fractions included, of each new pixel.
@@ -109,10 +107,6 @@ def interpolation_matrix(source_y: Floats, source_x: Floats) -> csr_array:
     weights = np.stack([up * to_left, up * right, down * to_left, down * right], axis=1)
     weights *= (rows >= 0) & (rows < SIDE) & (columns >= 0) & (columns < SIDE)
     indices = np.clip(rows, 0, SIDE - 1) * SIDE + np.clip(columns, 0, SIDE - 1)
-    size = SIDE * SIDE
-    entries = (
-        weights.ravel(),
-        indices.ravel().astype(np.int32),
-        np.arange(0, 4 * size + 1, 4, dtype=np.int32),
-    )
-    return csr_array(entries, shape=(size, size))
+    row_starts = np.arange(0, weights.size + 1, 4, dtype=np.int32)
+    entries = weights.ravel(), indices.ravel().astype(np.int32), row_starts
+    return csr_array(entries, shape=(SIDE * SIDE, SIDE * SIDE))

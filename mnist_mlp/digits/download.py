@@ -1,17 +1,16 @@
-"""MNIST from the web: where its files are, how to recognize them, and the CSV files made of them."""
+"""MNIST from the web: where its files can be had, and how they are known to be the right ones."""
 
 import gzip
 import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from mnist_mlp.digits.mnist import Progress, find_csv, find_idx, read_idx, write_csv
+from mnist_mlp.digits.mnist import FILES, Progress, find_files, read_idx, write_csv
 from mnist_mlp.digits.transfer import Limits, TransferError, transfer
 from mnist_mlp.errors import MnistMlpError, printable
 from mnist_mlp.files.atomic import atomic_write, cannot_write, remove_leftovers
@@ -21,59 +20,24 @@ class DownloadError(MnistMlpError):
     """The digits could not be had; the message may have a line for each source."""
 
 
-@dataclass(frozen=True)
-class Published:
-    """A file as it was published; an IDX file before compression, since copies are packed differently."""
+class Published(NamedTuple):
+    """The size and SHA-256 of a file as it was published; of an IDX file, before it was compressed."""
 
-    name: str
     size: int
     sha256: str
 
 
-@dataclass(frozen=True)
-class Split:
-    """The two forms that the training or the test digits come in."""
-
-    csv: Published
-    images: Published
-    labels: Published
-
-
-PUBLISHED: Mapping[str, Split] = {
-    "train": Split(
-        Published(
-            "mnist_train.csv",
-            109_575_994,
-            "fb60bc58af4dac3554e394af262b3184479833d3cc540ff8783f274b73492d5d",
-        ),
-        Published(
-            "train-images-idx3-ubyte",
-            47_040_016,
-            "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
-        ),
-        Published(
-            "train-labels-idx1-ubyte",
-            60_008,
-            "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
-        ),
-    ),
-    "test": Split(
-        Published(
-            "mnist_test.csv",
-            18_289_443,
-            "51c292478d94ec3a01461bdfa82eb0885d262eb09e615679b2d69dedb6ad09e7",
-        ),
-        Published(
-            "t10k-images-idx3-ubyte",
-            7_840_016,
-            "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
-        ),
-        Published(
-            "t10k-labels-idx1-ubyte",
-            10_008,
-            "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
-        ),
-    ),
+_PUBLISHED = """
+mnist_train.csv         109575994 fb60bc58af4dac3554e394af262b3184479833d3cc540ff8783f274b73492d5d
+train-images-idx3-ubyte  47040016 ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db
+train-labels-idx1-ubyte     60008 65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5
+mnist_test.csv           18289443 51c292478d94ec3a01461bdfa82eb0885d262eb09e615679b2d69dedb6ad09e7
+t10k-images-idx3-ubyte    7840016 0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7
+t10k-labels-idx1-ubyte      10008 ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2
+"""
+PUBLISHED = {
+    name: Published(int(size), sha256)
+    for name, size, sha256 in map(str.split, _PUBLISHED.strip().splitlines())
 }
 
 
@@ -91,7 +55,6 @@ SOURCES = (
     Source("https://data.pjreddie.com/files", "csv"),
     Source("https://pjreddie.com/media/files", "csv"),
 )
-DEFAULT_LIMITS = Limits()
 _GZIP = b"\x1f\x8b"
 
 
@@ -101,8 +64,8 @@ def download_mnist(
     *,
     csv: bool = False,
     sources: Sequence[Source] = SOURCES,
-    published: Mapping[str, Split] = PUBLISHED,
-    limits: Limits = DEFAULT_LIMITS,
+    published: Mapping[str, Published] = PUBLISHED,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Make MNIST be in a folder: what is missing comes from mirrors, or else from known sources.
@@ -115,7 +78,7 @@ def download_mnist(
         mirrors: addresses of web folders with the IDX files as .gz, or the CSV files; tried first, in order.
         csv: make CSV files of IDX files.
         sources: tried after the mirrors.
-        published: by split, what the files must be.
+        published: by file name without .gz, what the files must be.
         limits: when to give up a transfer.
         progress: told of the bytes of each file.
 
@@ -131,17 +94,16 @@ def download_mnist(
             raise DownloadError(f"{printable(url)}: a mirror's address starts with http:// or https://")
     from_mirrors = [Source(url, form) for url in mirrors for form in ("idx", "csv")]
     folder, paths = Path(folder), list[Path]()
+    download = _Download(folder, [*from_mirrors, *sources], published, limits or Limits(), progress)
     with _folder_to_fill(folder):
         remove_leftovers(folder)
-        for split, files in published.items():
-            if not _is_there(folder, split, files):
-                fetch = partial(_fetch, folder, limits=limits, progress=progress)
-                _fetch_split(folder, split, files, [*from_mirrors, *sources], fetch)
-            archives = find_idx(folder, split)
-            if csv and archives and not find_csv(folder, split):
-                write_csv(read_idx(*archives), folder / files.csv.name, progress)
-            made = find_csv(folder, split)
-            paths += [made] if made else archives or []
+        for split in FILES:
+            found = download.provide(split)
+            if csv and len(found) == 2:
+                made = folder / FILES[split].csv
+                write_csv(read_idx(*found), made, progress)
+                found = (made,)
+            paths += found
     return paths
 
 
@@ -162,95 +124,83 @@ def _folder_to_fill(folder: Path) -> Iterator[None]:
                 path.rmdir()
 
 
-def _is_there(folder: Path, split: str, files: Split) -> bool:
-    """Whether a folder holds a split.
+@dataclass(frozen=True)
+class _Download:
+    """What `download_mnist` is asked for."""
 
-    Raises:
-        DownloadError: it holds a file that only has the name of a published one.
-    """
-    csv, archives = find_csv(folder, split), find_idx(folder, split)
-    there = [(csv, files.csv)] if csv else []
-    if archives and not csv:
-        there = list(zip(archives, (files.images, files.labels), strict=True))
-    for path, file in there:
-        _check_published(path, file)
-    return bool(there)
+    folder: Path
+    sources: Sequence[Source]
+    published: Mapping[str, Published]
+    limits: Limits
+    progress: Progress | None
 
+    def provide(self, split: str) -> tuple[Path, ...]:
+        """Make the files of a split be there, from the first source that gives them."""
+        names, faults = FILES[split], []
+        if found := find_files(self.folder, split):
+            for path in found:
+                self._check(path)
+            return found
+        for source in self.sources:
+            try:
+                for name in [names.csv] if source.form == "csv" else names.archives:
+                    self._fetch(source, name)
+                return find_files(self.folder, split)
+            except TransferError as fault:
+                faults.append(f"  {fault}")
+        first = f"{printable(self.folder)}: no source gave the MNIST {split} digits"
+        files = f"{names.csv}, or {' and '.join(names.archives)},"
+        last = f"Name a mirror with --mirror URL, or put {files} into the folder, or try again later."
+        raise DownloadError("\n".join([first, *faults, last]))
 
-def _check_published(path: Path, file: Published) -> None:
-    with suppress(OSError), path.open("rb") as content:
-        if _is_published(content, file):
-            return
-    raise DownloadError(f"{printable(path)}: is not the published file; rename or remove it, then try again")
+    def _check(self, path: Path) -> None:
+        with suppress(OSError), path.open("rb") as content:
+            if self._is_published(path.name, content):
+                return
+        fault = "is not the published file; rename or remove it, then try again"
+        raise DownloadError(f"{printable(path)}: {fault}")
 
-
-def _is_published(content: BinaryIO, file: Published) -> bool:
-    """Whether a file, unpacked if it is a .gz, is the published one; hardly more than its size is read."""
-    digest, size = hashlib.sha256(), 0
-    content.seek(0)
-    is_packed = content.read(2) == _GZIP
-    content.seek(0)
-    stream = gzip.GzipFile(fileobj=content, mode="rb") if is_packed else content
-    try:
-        while size <= file.size and (piece := stream.read(2**20)):
-            digest.update(piece)
-            size += len(piece)
-    except (OSError, EOFError, zlib.error):
-        return False
-    return (size, digest.hexdigest()) == (file.size, file.sha256)
-
-
-def _fetch_split(
-    folder: Path,
-    split: str,
-    files: Split,
-    sources: Sequence[Source],
-    fetch: Callable[[Source, Published], None],
-) -> None:
-    """Fetch the files of a split from the first source that gives them."""
-    faults = []
-    for source in sources:
+    def _is_published(self, name: str, content: BinaryIO) -> bool:
+        """Whether a file, unpacked if it is a .gz, is the published one; hardly more than that is read."""
+        expected = self.published[name.removesuffix(".gz").replace(".idx", "-idx")]
+        digest, size = hashlib.sha256(), 0
+        content.seek(0)
+        is_packed = content.read(2) == _GZIP
+        content.seek(0)
+        stream = gzip.GzipFile(fileobj=content, mode="rb") if is_packed else content
         try:
-            for file in [files.csv] if source.form == "csv" else [files.images, files.labels]:
-                fetch(source, file)
+            while size <= expected.size and (piece := stream.read(2**20)):
+                digest.update(piece)
+                size += len(piece)
+        except (OSError, EOFError, zlib.error):
+            return False
+        return expected == (size, digest.hexdigest())
+
+    def _fetch(self, source: Source, name: str) -> None:
+        """Download a file, unless it is there.
+
+        Raises:
+            TransferError: the source has it not, or gives something else.
+            DownloadError: the folder holds another file of this name.
+            StorageError: it cannot be written.
+        """
+        path, url = self.folder / name, f"{source.url.rstrip('/')}/{name}"
+        if path.exists():
+            self._check(path)
             return
-        except TransferError as fault:
-            faults.append(f"  {fault}")
-    first = f"{printable(folder)}: no source gave the MNIST {split} digits"
-    last = (
-        f"Name a mirror with --mirror URL, or put {files.csv.name}, or {files.images.name}.gz and "
-        f"{files.labels.name}.gz, into the folder, or try again later."
-    )
-    raise DownloadError("\n".join([first, *faults, last]))
+        is_packed = path.suffix == ".gz"
+        # Packing never makes a file much larger.
+        largest = self.published[name.removesuffix(".gz")].size + is_packed * 2**16
 
+        def report(done: int, total: int) -> None:
+            if self.progress:
+                self.progress(f"{name} from {printable(urlsplit(url).hostname, 40)}", done, total)
 
-def _fetch(
-    folder: Path, source: Source, file: Published, *, limits: Limits, progress: Progress | None
-) -> None:
-    """Download a file into a folder, unless it is there, and check it.
-
-    Raises:
-        TransferError: the source has it not, or gives something else.
-        DownloadError: the folder holds another file of this name.
-        StorageError: it cannot be written.
-    """
-    is_packed = source.form == "idx"
-    path = folder / (f"{file.name}.gz" if is_packed else file.name)
-    if path.exists():
-        _check_published(path, file)
-        return
-    url = f"{source.url.rstrip('/')}/{path.name}"
-
-    def report(done: int, total: int) -> None:
-        if progress:
-            progress(f"{path.name} from {printable(urlsplit(url).hostname, 40)}", done, total)
-
-    try:
-        with atomic_write(path) as content:
-            # Packing never makes a file much larger.
-            transfer(url, content, file.size + is_packed * 2**16, limits, report)
-            content.seek(0)
-            if (content.read(2) == _GZIP) is not is_packed or not _is_published(content, file):
-                raise TransferError("sent something else, or not all of it")
-    except TransferError as error:
-        raise TransferError(f"{printable(url)}: {error}") from error
+        try:
+            with atomic_write(path) as content:
+                transfer(url, content, largest, self.limits, report)
+                content.seek(0)
+                if (content.read(2) == _GZIP) is not is_packed or not self._is_published(name, content):
+                    raise TransferError("sent something else, or not all of it")
+        except TransferError as error:
+            raise TransferError(f"{printable(url)}: {error}") from error

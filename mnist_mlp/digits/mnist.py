@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +23,24 @@ from mnist_mlp.files.atomic import StorageError, atomic_write, describe, remove_
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called often during long work with what is done, and how many bytes of how many (0 if unknown)."""
 
-_CSV_NAMES = {"train": "mnist_train.csv", "test": "mnist_test.csv"}
-_IDX_PREFIXES = {"train": "train", "test": "t10k"}
+
+class Names(NamedTuple):
+    """What the files of a split are called: one CSV file, or two IDX files."""
+
+    csv: str
+    images: str
+    labels: str
+
+    @property
+    def archives(self) -> tuple[str, str]:
+        """The IDX files, compressed."""
+        return f"{self.images}.gz", f"{self.labels}.gz"
+
+
+FILES = {
+    "train": Names("mnist_train.csv", "train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": Names("mnist_test.csv", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
 
 
 class NoDigitsError(DataError):
@@ -33,7 +49,22 @@ class NoDigitsError(DataError):
 
 def has_mnist(folder: str | Path) -> bool:
     """Whether `load_mnist` would find files for both splits in the folder."""
-    return all(find_csv(folder, split) or find_idx(folder, split) for split in _CSV_NAMES)
+    return all(find_files(folder, split) for split in FILES)
+
+
+def find_files(folder: str | Path, split: str) -> tuple[Path, ...]:
+    """The files that a folder holds of a split: its CSV file, else its two IDX files, else none."""
+    names = FILES[split]
+    if (csv := Path(folder, names.csv)).exists():
+        return (csv,)
+    images, labels = (_first_file(folder, name) for name in (names.images, names.labels))
+    return (images, labels) if images and labels else ()
+
+
+def _first_file(folder: str | Path, name: str) -> Path | None:
+    """The uncompressed file if there is one, else the compressed; some copies have .idx in place of -idx."""
+    names = (spelling + end for end in ("", ".gz") for spelling in (name, name.replace("-idx", ".idx")))
+    return next((path for name in names if (path := Path(folder, name)).exists()), None)
 
 
 def find_data_folder(data_dir: str | Path | None = None) -> Path:
@@ -58,41 +89,22 @@ def load_mnist(folder: str | Path, split: str = "train", progress: Progress | No
         NoDigitsError: there is none of these files.
         DataError: a file is broken, or there is no such split.
     """
-    if split not in _CSV_NAMES:
+    if split not in FILES:
         raise DataError(
             f"MNIST has no split {printable(repr(split), 40)}, only 'train' and 'test'; for validation, "
             "hold out training digits: digits[:50_000] and digits[50_000:]"
         )
-    if csv := find_csv(folder, split):
-        return read_csv(csv, progress)
-    if files := find_idx(folder, split):
-        return read_idx(*files)
-    shown, prefix = printable(folder), _IDX_PREFIXES[split]
+    match find_files(folder, split):
+        case (csv,):
+            return read_csv(csv, progress)
+        case (images, labels):
+            return read_idx(images, labels)
+    shown, names = printable(folder), FILES[split]
     fault = f"holds no MNIST {split} digits" if Path(folder).is_dir() else "there is no such folder"
     raise NoDigitsError(
-        f"{shown}: {fault}; name with --data-dir a folder that has {_CSV_NAMES[split]}, or "
-        f"{prefix}-images-idx3-ubyte.gz and {prefix}-labels-idx1-ubyte.gz, or run: "
-        f"mnist-mlp download --data-dir {quoted(shown)}"
+        f"{shown}: {fault}; name with --data-dir a folder that has {names.csv}, or "
+        f"{' and '.join(names.archives)}, or run: mnist-mlp download --data-dir {quoted(shown)}"
     )
-
-
-def find_csv(folder: str | Path, split: str) -> Path | None:
-    """The CSV file that the folder holds for a split, if it does."""
-    path = Path(folder) / _CSV_NAMES[split]
-    return path if path.exists() else None
-
-
-def find_idx(folder: str | Path, split: str) -> tuple[Path, Path] | None:
-    """The IDX files of images and labels that the folder holds for a split, if it holds both."""
-    images = _first_file(folder, f"{_IDX_PREFIXES[split]}-images", "idx3-ubyte")
-    labels = _first_file(folder, f"{_IDX_PREFIXES[split]}-labels", "idx1-ubyte")
-    return (images, labels) if images and labels else None
-
-
-def _first_file(folder: str | Path, start: str, end: str) -> Path | None:
-    """The uncompressed file if there is one, else the compressed; names come with a hyphen or a dot."""
-    names = (f"{start}{mark}{end}{packing}" for packing in ("", ".gz") for mark in "-.")
-    return next((path for name in names if (path := Path(folder, name)).exists()), None)
 
 
 def read_idx(images: str | Path, labels: str | Path) -> Digits:

@@ -27,16 +27,16 @@ class Limits:
     window: float = 20
 
 
-class _Gate:
-    """What pooch writes to and calls as its progress bar: closed once the file is complete or given up."""
+class _Receiver:
+    """The file that pooch writes to, and the progress bar that it calls."""
 
     def __init__(self, file: BinaryIO, largest: int) -> None:
         self.done = self.total = 0
-        self.is_open = True
+        self.is_given_up = False
         self.error: Exception | None = None
         self._file, self._largest = file, largest
 
-    def download(self, url: str, timeout: float) -> None:
+    def receive(self, url: str, timeout: float) -> None:
         """Have pooch download, and keep the error."""
         import pooch  # noqa: PLC0415
 
@@ -54,7 +54,7 @@ class _Gate:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of the file."""
-        if not self.is_open:
+        if self.is_given_up:
             raise TransferError("given up")
         if self.done == 0 and data.lstrip().startswith(b"<"):
             raise TransferError("sent a web page")
@@ -64,7 +64,7 @@ class _Gate:
         self._file.write(data)
 
     def ignore(self, *_: object) -> None:
-        """Do nothing where pooch calls a file or a progress bar besides."""
+        """Do nothing, where pooch calls for what is not needed."""
 
     flush = update = reset = close = ignore
 
@@ -74,8 +74,8 @@ def transfer(
 ) -> None:
     """Write to a file what a server sends, as long as it may be the right file and comes fast enough.
 
-    pooch downloads; but it bounds neither a file's size nor its time, and a server that sends a byte now and
-    then would hold it up for ever. So it works in a thread, which is left behind once the limits are reached.
+    pooch downloads; but it bounds neither size nor time, and a server that sends a byte now and then would
+    hold it up for ever. So it works in a thread, which is left behind when the limits are reached.
 
     Args:
         url: http or https; redirections are followed.
@@ -90,28 +90,28 @@ def transfer(
     """
     import requests  # noqa: PLC0415
 
-    gate = _Gate(file, largest)
-    thread = threading.Thread(target=gate.download, args=(url, limits.window), daemon=True)
+    receiver = _Receiver(file, largest)
+    thread = threading.Thread(target=receiver.receive, args=(url, limits.window), daemon=True)
     thread.start()
     since, done_before = time.monotonic(), 0
     try:
         while thread.is_alive():
             thread.join(0.05)
-            report(gate.done, gate.total)
+            report(receiver.done, receiver.total)
             seconds = time.monotonic() - since
             if seconds > limits.window and thread.is_alive():
-                if gate.done - done_before < seconds * limits.rate:
+                if receiver.done - done_before < seconds * limits.rate:
                     raise TransferError(f"sent less than {limits.rate:,g} bytes a second")
-                since, done_before = since + seconds, gate.done
+                since, done_before = since + seconds, receiver.done
     finally:
-        gate.is_open = False
-    match gate.error:
+        receiver.is_given_up = True
+    match receiver.error:
         case None:
             return
         case requests.HTTPError(response=requests.Response() as answer):
             raise TransferError(f"answers {answer.status_code} {printable(answer.reason, 40)}")
-        case OSError() if not isinstance(gate.error, requests.RequestException):
-            raise gate.error
+        case OSError() if not isinstance(receiver.error, requests.RequestException):
+            raise receiver.error  # of the file
         case error:
             raise TransferError(_reason(error)) from error
 

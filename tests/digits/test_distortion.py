@@ -1,5 +1,7 @@
 """Distortions against independent slow ones, pixel by pixel."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,7 +13,8 @@ from mnist_mlp.digits.distortion import GROUP, Distortion, interpolation_matrix
 from mnist_mlp.digits.mnist import load_mnist
 
 ROWS, COLUMNS = np.mgrid[:28, :28].astype(np.float32)
-FIVE = load_mnist("data", "train").images[0]
+DIGITS = load_mnist(Path(__file__).parents[2] / "data", "test").images[:100]
+FIVE = DIGITS[8]
 
 
 def read_bilinear(image: NDArray[np.uint8], y: float, x: float) -> float:
@@ -34,15 +37,11 @@ def test_zero_displacement_leaves_the_image_as_it_is() -> None:
 
 @pytest.mark.parametrize(("down", "right"), [(0, 3), (2, -5), (-1, 0), (27, 27), (28, 0), (-40, 0)])
 def test_a_shift_of_whole_pixels_moves_the_image_and_leaves_paper_behind(down: int, right: int) -> None:
-    moved = (interpolation_matrix(ROWS - down, COLUMNS - right) @ FIVE.ravel().astype(np.float32)).reshape(
-        28, 28
-    )
-    expected = np.zeros((28, 28))
-    for row in range(28):
-        for column in range(28):
-            if 0 <= row - down < 28 and 0 <= column - right < 28:
-                expected[row, column] = FIVE[row - down, column - right]
-    np.testing.assert_array_equal(moved, expected)
+    moved = interpolation_matrix(ROWS - down, COLUMNS - right) @ FIVE.ravel().astype(np.float32)
+    expected = [
+        [read_bilinear(FIVE, row - down, column - right) for column in range(28)] for row in range(28)
+    ]
+    np.testing.assert_array_equal(moved.reshape(28, 28), expected)
 
 
 def test_a_quarter_turn_is_a_quarter_turn() -> None:
@@ -63,61 +62,76 @@ def test_any_map_agrees_with_reading_pixel_by_pixel(seed: int) -> None:
     np.testing.assert_allclose(fast, slow, atol=2e-3)  # of 255, in float32
 
 
-class Fixed(np.random.Generator):
-    """A generator whose numbers are all at the same share of the way from low to high."""
+class Drawn(np.random.Generator):
+    """A generator whose next numbers are given, from -1 for the lowest to 1 for the highest possible."""
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, *numbers: float) -> None:
         super().__init__(np.random.PCG64(0))
-        self._share = share
+        self._numbers = np.array(numbers)
 
     def uniform(self, low=0.0, high=1.0, size=None):  # type: ignore[no-untyped-def]
-        return np.full(size, low + self._share * (high - low))
+        assert size == len(self._numbers)
+        return low + (self._numbers + 1) / 2 * (high - low)
 
 
-def test_rotation_turns_by_the_angle_about_the_centre() -> None:
-    # At the upper end of the range the map reads at the place turned by 30 degrees about (13.5, 13.5).
-    turned = Distortion(rotation=30).apply(FIVE.reshape(1, 784), Fixed(1.0)).reshape(28, 28)
-    angle = np.radians(30)
-    expected = np.empty((28, 28))
-    for row in range(28):
-        for column in range(28):
-            y, x = row - 13.5, column - 13.5
-            source = (
-                np.cos(angle) * y - np.sin(angle) * x + 13.5,
-                np.sin(angle) * y + np.cos(angle) * x + 13.5,
-            )
-            expected[row, column] = read_bilinear(FIVE, *source)
-    np.testing.assert_allclose(turned, expected, atol=5e-3)
+def distorted(distortion: Distortion, rng: np.random.Generator) -> NDArray[np.floating]:
+    return distortion.apply(FIVE.reshape(1, 784), rng).reshape(28, 28)
 
 
-def test_scale_shear_and_shift_have_their_units() -> None:
-    y, x = ROWS - 13.5, COLUMNS - 13.5
-    image = FIVE.astype(np.float64)
-    for distortion, source in [
-        (Distortion(scale=0.2), (1.2 * y + 13.5, 1.2 * x + 13.5)),
-        (Distortion(shear=0.3), (y + 13.5, x + 0.3 * y + 13.5)),
-        (Distortion(shift=1.5), (ROWS + 1.5, COLUMNS + 1.5)),
-    ]:
-        got = distortion.apply(FIVE.reshape(1, 784), Fixed(1.0)).reshape(28, 28)
-        np.testing.assert_allclose(got, map_coordinates(image, source, order=1), atol=5e-3)
+def read_at(y: NDArray[np.floating], x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """The five, each pixel read at another place, by SciPy."""
+    image: NDArray[np.floating] = map_coordinates(FIVE.astype(np.float64), [y, x], order=1)
+    return image
 
 
-def test_the_elastic_field_is_smoothed_noise() -> None:
+Y, X = ROWS - 13.5, COLUMNS - 13.5  # from the middle of the image
+
+
+@pytest.mark.parametrize(
+    ("distortion", "y", "x"),
+    [
+        (Distortion(rotation=30), np.sqrt(0.75) * Y - 0.5 * X, 0.5 * Y + np.sqrt(0.75) * X),
+        (Distortion(scale=0.2), 1.2 * Y, 1.2 * X),
+        (Distortion(shear=0.3), Y, X + 0.3 * Y),
+        (Distortion(shift=1.5), Y + 1.5, X + 1.5),
+    ],
+)
+def test_each_kind_alone_distorts_by_its_unit(
+    distortion: Distortion, y: NDArray[np.floating], x: NDArray[np.floating]
+) -> None:
+    expected = read_at(y + 13.5, x + 13.5)
+    assert np.abs(expected - FIVE).max() > 50
+    np.testing.assert_allclose(distorted(distortion, Drawn(1, 1, 1, 1, 1, 1)), expected, atol=5e-3)
+
+
+def test_angle_shear_width_height_and_both_shifts_are_drawn_apart() -> None:
+    # From a place in the new image back to the old one: width and height, sideways by the row, turn, move.
+    # The six numbers are those that are drawn, in this order.
+    angle, shear, height, width, down, right = 0.5, -1.0, 0.25, -0.75, 1.0, -0.4
+    y, x = (1 + 0.2 * height) * Y, (1 + 0.2 * width) * X
+    x = x + 0.3 * shear * y
+    cos, sin = np.cos(np.radians(20 * angle)), np.sin(np.radians(20 * angle))
+    y, x = cos * y - sin * x, sin * y + cos * x
+    y, x = y + 2 * down, x + 2 * right
+    drawn = Drawn(angle, shear, height, width, down, right)
+    got = distorted(Distortion(rotation=20, scale=0.2, shear=0.3, shift=2), drawn)
+    np.testing.assert_allclose(got, read_at(y + 13.5, x + 13.5), atol=5e-3)
+
+
+@pytest.mark.parametrize("options", [{"elastic_sigma": 4.0}, {}])
+def test_the_elastic_field_is_smoothed_noise(options: dict[str, float]) -> None:
     # SciPy's Gaussian filter of the same noise, with zeros outside, gives the same displacements.
-    alpha, sigma = 30.0, 4.0
-    distorted = Distortion(elastic=alpha, elastic_sigma=sigma).apply(
-        FIVE.reshape(1, 784), np.random.default_rng(5)
-    )
+    got = distorted(Distortion(elastic=30.0, **options), np.random.default_rng(5))
     rng = np.random.default_rng(5)
     rng.uniform(-1, 1, 6)  # the affine part comes first
-    noise = rng.uniform(-alpha, alpha, (2, 28, 28))
-    move = [gaussian_filter(field, sigma, mode="constant", truncate=8) for field in noise]
-    expected = map_coordinates(FIVE.astype(np.float64), [ROWS + move[0], COLUMNS + move[1]], order=1)
-    np.testing.assert_allclose(distorted.reshape(28, 28), expected, atol=0.05)
+    noise = rng.uniform(-30.0, 30.0, (2, 28, 28))
+    sigma = options.get("elastic_sigma", 5.0)
+    down, right = (gaussian_filter(field, sigma, mode="constant", truncate=8) for field in noise)
+    np.testing.assert_allclose(got, read_at(ROWS + down, COLUMNS + right), atol=0.05)
 
 
 def test_the_same_seed_gives_the_same_images_and_another_seed_others() -> None:
-    images = load_mnist("data", "train").images[:100].reshape(-1, 784)
+    images = DIGITS.reshape(-1, 784)
     distortion = Distortion(rotation=10, scale=0.1, shear=0.1, shift=1, elastic=20)
     once, again, other = (distortion.apply(images, np.random.default_rng(seed)) for seed in (1, 1, 2))
     np.testing.assert_array_equal(once, again)
@@ -125,8 +139,9 @@ def test_the_same_seed_gives_the_same_images_and_another_seed_others() -> None:
     assert once.dtype == np.float32
 
 
-def test_a_new_map_is_drawn_for_each_group() -> None:
-    images = np.repeat(FIVE.reshape(1, 784), GROUP + 1, axis=0)
-    distorted = Distortion(rotation=20).apply(images, np.random.default_rng(3))
-    np.testing.assert_array_equal(distorted[0], distorted[GROUP - 1])
-    assert np.abs(distorted[0] - distorted[GROUP]).max() > 10
+def test_a_new_map_is_drawn_for_each_group_and_each_batch() -> None:
+    images, rng = np.repeat(FIVE.reshape(1, 784), GROUP + 1, axis=0), np.random.default_rng(3)
+    first, second = (Distortion(rotation=20).apply(images, rng) for _ in range(2))
+    np.testing.assert_array_equal(first[0], first[GROUP - 1])
+    assert np.abs(first[0] - first[GROUP]).max() > 10
+    assert np.abs(first[0] - second[0]).max() > 10

@@ -12,9 +12,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pytest
 from disk import largest_file, watch_disk
+from samples import idx_bytes, random_digits
 
 from mnist_mlp.digits.download import (
     PUBLISHED,
@@ -22,10 +22,8 @@ from mnist_mlp.digits.download import (
     DownloadError,
     Published,
     Source,
-    Split,
     download_mnist,
 )
-from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import write_csv
 from mnist_mlp.digits.transfer import Limits
 from mnist_mlp.files.atomic import StorageError, temporary_name
@@ -168,46 +166,32 @@ def is_no_server_of_web_pages(handler: BaseHTTPRequestHandler) -> None:
 # Small stand-ins for MNIST
 
 
-def stand_in(name: str, content: bytes) -> Published:
-    return Published(name, len(content), hashlib.sha256(content).hexdigest())
-
-
-def make_files(folder: Path, split: str, prefix: str, seed: int) -> tuple[dict[str, bytes], Split]:
-    """What servers hold of one split, by path, and what is published of it."""
-    rng = np.random.default_rng(seed)
-    images, labels = rng.integers(0, 256, (3, 28, 28), np.uint8), rng.integers(0, 10, 3, np.uint8)
-    write_csv(Digits(images, labels), folder / "made.csv")
-    csv = (folder / "made.csv").read_bytes()
-    (folder / "made.csv").unlink()
-    images_idx = b"\0\0\x08\x03\0\0\0\x03\0\0\0\x1c\0\0\0\x1c" + images.tobytes()
-    labels_idx = b"\0\0\x08\x01\0\0\0\x03" + labels.tobytes()
-    files = {
-        f"/csv/mnist_{split}.csv": csv,
-        f"/idx/{prefix}-images-idx3-ubyte.gz": gzip.compress(images_idx),
-        f"/idx/{prefix}-labels-idx1-ubyte.gz": gzip.compress(labels_idx, 1),
-    }
-    published = Split(
-        stand_in(f"mnist_{split}.csv", csv),
-        stand_in(f"{prefix}-images-idx3-ubyte", images_idx),
-        stand_in(f"{prefix}-labels-idx1-ubyte", labels_idx),
-    )
-    return files, published
-
-
 @pytest.fixture
-def files(tmp_path: Path) -> tuple[dict[str, bytes], dict[str, Split]]:
-    train, train_published = make_files(tmp_path, "train", "train", 1)
-    test, test_published = make_files(tmp_path, "test", "t10k", 2)
-    return train | test, {"train": train_published, "test": test_published}
+def files(tmp_path: Path) -> dict[str, bytes]:
+    """What a good server holds, by path."""
+    held = {}
+    for seed, (split, prefix) in enumerate([("train", "train"), ("test", "t10k")]):
+        digits = random_digits(3, seed)
+        write_csv(digits, tmp_path / "made.csv")
+        held[f"/csv/mnist_{split}.csv"] = (tmp_path / "made.csv").read_bytes()
+        for kind, array in ("images-idx3", digits.images), ("labels-idx1", digits.labels):
+            held[f"/idx/{prefix}-{kind}-ubyte.gz"] = gzip.compress(idx_bytes(array), 1)
+    (tmp_path / "made.csv").unlink()
+    return held
+
+
+def published(name: str, content: bytes) -> tuple[str, Published]:
+    """What is published of a file, compressed or not."""
+    plain = gzip.decompress(content) if name.endswith(".gz") else content
+    return name.removesuffix(".gz"), Published(len(plain), hashlib.sha256(plain).hexdigest())
 
 
 class World:
     """A folder to download into, a good server, and what it holds."""
 
-    def __init__(
-        self, folder: Path, server: Server, files: dict[str, bytes], published: dict[str, Split]
-    ) -> None:
-        self.folder, self.server, self.files, self.published = folder, server, files, published
+    def __init__(self, folder: Path, server: Server, files: dict[str, bytes]) -> None:
+        self.folder, self.server, self.files = folder, server, files
+        self.published = dict(published(Path(path).name, content) for path, content in files.items())
         self.csv, self.idx = Source(f"{server.url}/csv", "csv"), Source(f"{server.url}/idx", "idx")
         self.bad = Source(f"{server.url}/bad", "csv")
         server.answers = {path: gives(content) for path, content in files.items()}
@@ -226,8 +210,8 @@ class World:
 
 
 @pytest.fixture
-def world(tmp_path: Path, server: Server, files: tuple[dict[str, bytes], dict[str, Split]]) -> World:
-    return World(tmp_path / "data", server, *files)
+def world(tmp_path: Path, server: Server, files: dict[str, bytes]) -> World:
+    return World(tmp_path / "data", server, files)
 
 
 # Good servers
@@ -319,10 +303,8 @@ def test_the_known_sources_and_files_are_the_published_ones(tmp_path: Path, serv
     for path in ARCHIVES.glob("*.gz"):
         server.answers[f"/mnist/{path.name}"] = gives(path.read_bytes())
     paths = download_mnist(tmp_path, [f"{server.url}/mnist"], sources=(), csv=True)
-    for path, split in zip(paths, ("train", "test"), strict=True):
-        content = path.read_bytes()
-        assert stand_in(f"mnist_{split}.csv", content) == PUBLISHED[split].csv
-    assert len(list(tmp_path.iterdir())) == 6
+    assert [path.name for path in paths] == ["mnist_train.csv", "mnist_test.csv"]
+    assert dict(published(path.name, path.read_bytes()) for path in tmp_path.iterdir()) == PUBLISHED
 
 
 # What is there already
@@ -487,7 +469,7 @@ def test_a_gzip_bomb_is_not_unpacked(world: World) -> None:
 
 
 def test_an_archive_larger_than_packing_makes_one_is_refused(world: World) -> None:
-    size = world.published["train"].images.size
+    size = world.published["train-images-idx3-ubyte"].size
     for extra, reason in (
         (2**16, "sent something else"),
         (2**16 + 1, f"sends more than {size + 2**16:,} bytes"),
