@@ -1,8 +1,7 @@
-"""Each loss with its value and the rule for its output delta side by side.
+"""Each loss with its value and its rule for backpropagation side by side.
 
-In all of them the output error is ``outputs - targets``. They differ in whether the slope of the output
-activation comes in, which they say for the output layer's own weights and for what is handed back to the
-layers before it.
+The output error of all of them is ``outputs - targets``. They differ in where it is multiplied by the
+derivative of the output activation.
 """
 
 from collections.abc import Callable
@@ -15,51 +14,44 @@ from mnist_mlp.nn.blas import Floats
 
 @dataclass(frozen=True)
 class Loss:
-    """A loss, as a value a row and as a rule for backpropagation.
+    """A loss, as a value and as a rule for backpropagation.
 
     Attributes:
-        name: as it stands in recipes.
-        value: outputs and targets, each (n, n_out), to the loss of each row, (n,).
+        value: computes the loss of each sample, (n,), from outputs and targets, both (n, n_out).
+        outputs: the output activations that the rule is correct for.
         derivative_in_output_layer: whether the output layer's own weights learn from the error times the
-            derivative of the output activation (else from the error alone).
-        derivative_backpropagated: whether the error that is backpropagated is multiplied by it.
-        outputs: the output activations that the rule holds for.
+            derivative (else from the error).
+        derivative_backpropagated: whether the error times the derivative is backpropagated (else the error).
     """
 
-    name: str
     value: Callable[[Floats, Floats], Floats]
+    outputs: tuple[str, ...]
     derivative_in_output_layer: bool
     derivative_backpropagated: bool
-    outputs: tuple[str, ...]
 
 
-def _squared_error(outputs: Floats, targets: Floats) -> Floats:
-    """Half the squared error, ½ Σ (output - target)²."""
-    error = outputs - targets
-    return np.asarray(0.5 * np.einsum("ij,ij->i", error, error))
+def _squared_error(y: Floats, t: Floats) -> Floats:
+    return np.asarray(0.5 * np.einsum("ij,ij->i", y - t, y - t))
 
 
-def _cross_entropy(outputs: Floats, targets: Floats) -> Floats:
-    """Binary cross-entropy of each output, -Σ target log(output) + (1 - target) log(1 - output)."""
-    # An output may round to 0 or 1, where the logarithm is infinite though the weighted sum is not.
-    tiny = np.finfo(outputs.dtype).eps
-    y = np.clip(outputs, tiny, 1 - tiny)
-    return np.asarray(-(targets * np.log(y) + (1 - targets) * np.log1p(-y)).sum(axis=1))
+def _cross_entropy(y: Floats, t: Floats) -> Floats:
+    """Binary cross-entropy of each output, -sum of t log(y) + (1 - t) log(1 - y)."""
+    # An output may round to 0 or 1, where the logarithm is infinite though that of the exact output is not.
+    eps = np.finfo(y.dtype).eps
+    y = np.clip(y, eps, 1 - eps)
+    return np.asarray(-(t * np.log(y) + (1 - t) * np.log1p(-y)).sum(axis=1))
 
 
-def _softmax_cross_entropy(outputs: Floats, targets: Floats) -> Floats:
-    """Cross-entropy of outputs that sum to one, -Σ target log(output), for targets that do so too."""
-    return np.asarray(-(targets * np.log(np.maximum(outputs, np.finfo(outputs.dtype).tiny))).sum(axis=1))
+def _softmax_cross_entropy(y: Floats, t: Floats) -> Floats:
+    """Cross-entropy -sum of t log(y), of outputs and targets that both sum to 1."""
+    return np.asarray(-(t * np.log(np.maximum(y, np.finfo(y.dtype).tiny))).sum(axis=1))
 
 
 LOSSES = {
-    loss.name: loss
-    for loss in (
-        Loss("squared-error", _squared_error, True, True, ("sigmoid", "tanh", "relu", "linear")),
-        Loss("cross-entropy", _cross_entropy, False, False, ("sigmoid",)),
-        Loss("softmax-cross-entropy", _softmax_cross_entropy, False, False, ("softmax",)),
-        # The rule of the MNIST document. It is not the gradient of one loss: the output weights descend the
-        # squared error (which is the value reported), all earlier layers the cross-entropy.
-        Loss("raw-error", _squared_error, True, False, ("sigmoid",)),
-    )
+    "squared-error": Loss(_squared_error, ("sigmoid", "tanh", "relu", "linear"), True, True),
+    "cross-entropy": Loss(_cross_entropy, ("sigmoid",), False, False),
+    "softmax-cross-entropy": Loss(_softmax_cross_entropy, ("softmax",), False, False),
+    # The rule of T. Rashid's "Make Your Own Neural Network" (2016). It is not the gradient of one loss: the
+    # output weights follow the squared error, whose value is reported, all earlier layers the cross-entropy.
+    "raw-error": Loss(_squared_error, ("sigmoid",), True, False),
 }

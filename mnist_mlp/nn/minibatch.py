@@ -1,54 +1,31 @@
-"""Mini-batch gradient descent, in place, by stochastic gradient descent (SGD) with momentum or by Adam."""
+"""Mini-batch gradient descent in place, by stochastic gradient descent (SGD) with momentum or by Adam."""
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
-from typing import Protocol
 
 import numpy as np
 
 from mnist_mlp.nn.blas import Floats, multiply_into
-from mnist_mlp.nn.network import Backpropagation, Network, NetworkError
+from mnist_mlp.nn.network import Network, NetworkError
 
 # Adam's constants, from Kingma and Ba, "Adam: a method for stochastic optimization", 2015.
 ADAM_BETA1, ADAM_BETA2, ADAM_EPSILON = 0.9, 0.999, 1e-8
-_CHUNK = 1 << 14  # numbers that Adam updates at a time, few enough to stay in the processor's cache
 
-# Computes ``out = keep * out + scale * gradient`` in place, as ``gradient(out, scale=..., keep=...)``.
-Gradient = Callable[..., None]
+# The mean gradient of n samples is a @ b / n: for weights a is (n_out, n) and b is (n, n_in).
+Gradient = tuple[Floats, Floats]
 
 
-class Optimizer(Protocol):
-    """How a parameter follows its gradient. It keeps no state itself, so that trainers can share it."""
-
-    def initial_state(self, parameter: Floats) -> dict[str, Floats]:
-        """The arrays to keep for a parameter from step to step, by name."""
-
-    def update(
-        self,
-        parameter: Floats,
-        state: Mapping[str, Floats],
-        gradient: Gradient,
-        learning_rate: float,
-        step: int,
-    ) -> None:
-        """Take one step in place.
-
-        Args:
-            parameter: weights (n_out, n_in) or biases (n_out,).
-            state: the parameter's own arrays, changed in place.
-            gradient: the mean gradient of the batch, not yet multiplied out.
-            learning_rate: of this step.
-            step: counted from 1.
-        """
+def _add_gradient(out: Floats, gradient: Gradient, scale: float, *, keep: float) -> None:
+    """Compute ``out = keep * out + scale * gradient`` in place."""
+    a, b = gradient
+    multiply_into(np.atleast_2d(out), a, b, scale=scale / len(b), keep=keep)
 
 
 @dataclass(frozen=True)
 class SGD:
-    """Gradient descent with momentum; without it the step is minus learning_rate * gradient.
+    """Each step is ``velocity = momentum * velocity - learning_rate * gradient; parameter += velocity``.
 
     Attributes:
-        momentum: how much of the last step is added to the next, from 0 to below 1.
+        momentum: from 0, plain gradient descent, to below 1.
         weight_decay: weights (not biases) shrink by learning_rate * weight_decay of themselves a step.
     """
 
@@ -56,32 +33,28 @@ class SGD:
     weight_decay: float = 0.0
 
     def initial_state(self, parameter: Floats) -> dict[str, Floats]:
-        """With momentum the last step, at first zero."""
+        """The arrays that a parameter keeps from step to step, by name."""
         return {"velocity": np.zeros_like(parameter)} if self.momentum else {}
 
     def update(
         self,
         parameter: Floats,
-        state: Mapping[str, Floats],
+        state: dict[str, Floats],
         gradient: Gradient,
         learning_rate: float,
-        step: int,  # noqa: ARG002, for Adam
+        _step: int,
     ) -> None:
-        """See `Optimizer.update`."""
-        keep = _kept(parameter, learning_rate * self.weight_decay)
-        if not self.momentum:
-            gradient(parameter, scale=-learning_rate, keep=keep)
-            return
-        velocity = state["velocity"]
-        gradient(velocity, scale=-learning_rate, keep=self.momentum)
-        if keep != 1:
-            parameter *= keep
-        parameter += velocity
+        """Take one step with a parameter, in place."""
+        if self.momentum:
+            _add_gradient(state["velocity"], gradient, -learning_rate, keep=self.momentum)
+            parameter += state["velocity"]
+        else:
+            _add_gradient(parameter, gradient, -learning_rate, keep=1.0)
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Adam, by Kingma and Ba, with decoupled weight decay.
+    """Each step of a parameter is about as large as the learning rate, however large its gradient is.
 
     Attributes:
         weight_decay: weights (not biases) shrink by learning_rate * weight_decay of themselves a step.
@@ -90,55 +63,36 @@ class Adam:
     weight_decay: float = 0.0
 
     def initial_state(self, parameter: Floats) -> dict[str, Floats]:
-        """The running means of the gradients and of their squares, at first zero."""
+        """The running means of the gradient and of its square."""
         return {"mean": np.zeros_like(parameter), "square": np.zeros_like(parameter)}
 
     def update(
-        self,
-        parameter: Floats,
-        state: Mapping[str, Floats],
-        gradient: Gradient,
-        learning_rate: float,
-        step: int,
+        self, parameter: Floats, state: dict[str, Floats], gradient: Gradient, learning_rate: float, step: int
     ) -> None:
-        """See `Optimizer.update`."""
-        g = np.empty_like(parameter)
-        gradient(g, scale=1.0, keep=0.0)
-        # Both corrections for the start at zero in the step size, as in the paper's section 2.
+        """Take one step with a parameter, in place; the first step is number 1."""
+        g, m, v = np.empty_like(parameter), state["mean"], state["square"]
+        _add_gradient(g, gradient, 1.0, keep=0.0)
+        m *= ADAM_BETA1
+        m += (1 - ADAM_BETA1) * g
+        v *= ADAM_BETA2
+        v += (1 - ADAM_BETA2) * (g * g)
+        # The means start at zero, and so are too small at first: corrected as in section 2 of the paper.
         correction = (1 - ADAM_BETA2**step) ** 0.5
         rate = learning_rate * correction / (1 - ADAM_BETA1**step)
-        keep = _kept(parameter, learning_rate * self.weight_decay)
-        flat = [array.reshape(-1) for array in (parameter, g, state["mean"], state["square"])]
-        for first in range(0, g.size, _CHUNK):
-            theta, g, m, v = (array[first : first + _CHUNK] for array in flat)
-            m *= ADAM_BETA1
-            m += (1 - ADAM_BETA1) * g
-            g *= g
-            g *= 1 - ADAM_BETA2
-            v *= ADAM_BETA2
-            v += g
-            np.sqrt(v, out=g)
-            g += ADAM_EPSILON * correction
-            np.divide(m, g, out=g)
-            g *= rate
-            if keep != 1:
-                theta *= keep
-            theta -= g
+        parameter -= rate * (m / (np.sqrt(v) + ADAM_EPSILON * correction))
 
 
-def _kept(parameter: Floats, decay: float) -> float:
-    """What weight decay leaves of a parameter, as a factor; biases do not decay."""
-    return 1 - decay if parameter.ndim == 2 else 1.0
+Optimizer = SGD | Adam
 
 
 class MiniBatchTrainer:
-    """Trains a network on one mini-batch after another.
+    """Trains a network on one mini-batch after another, in place.
 
     Args:
-        network: the network, changed in place.
-        batch_size: the most samples a batch can have.
+        network: the network to train.
+        batch_size: the most samples that a batch can have.
         loss: see `mnist_mlp.nn.losses`.
-        optimizer: `SGD` or `Adam` with its settings.
+        optimizer: with its settings.
         train_biases: whether the biases, where there are any, learn too.
 
     Raises:
@@ -157,11 +111,10 @@ class MiniBatchTrainer:
         self._network = network
         self._loss = network.checked_loss(loss)
         self._optimizer = optimizer
-        self._passes = Backpropagation(network, batch_size)
+        self._ones = np.ones((1, batch_size), network.dtype)
         self._parameters = network.parameters() if train_biases else network.weights
         self._states = [optimizer.initial_state(parameter) for parameter in self._parameters]
-        self._steps = 0
-        self._ones = np.ones((1, batch_size), network.dtype)
+        self._steps = np.zeros(1)
 
     def step(self, inputs: Floats, targets: Floats, learning_rate: float) -> Floats:
         """Take one step down the mean gradient of a batch.
@@ -172,47 +125,32 @@ class MiniBatchTrainer:
             learning_rate: of this step.
 
         Returns:
-            The outputs of the samples before the step, (n, n_out); they last until the next call.
+            The outputs of the samples before the step, (n, n_out).
 
         Raises:
             NetworkError: if the shapes do not fit.
         """
-        inputs, targets = self._network.as_batch(inputs, targets)
-        n, most = len(inputs), self._ones.size
-        if n > most:
-            raise NetworkError(f"a batch of {n} samples, where batch_size is {most}")
-        outputs = self._passes.forward(inputs)
-        layers = list(self._passes.backward(targets, self._loss))
+        x, t = self._network.as_batch(inputs, targets)
+        n, most = len(x), self._ones.size
+        if not 1 <= n <= most:
+            raise NetworkError(f"a batch must have 1 to {most} samples, not {n}")
+        y = self._network.layer_outputs(x)
+        deltas = self._network.layer_deltas(y, t, self._loss)
+        gradients = [(delta.T, y[i]) for i, delta in enumerate(deltas)]
+        gradients += [(self._ones[:, :n], delta) for delta in deltas]  # of the biases
         self._steps += 1
-        # The sum of a parameter's gradients is a product: of the deltas with the inputs for weights, and
-        # with as many ones for biases.
-        factors = [(delta.T, x) for x, delta in layers] + [(self._ones[:, :n], delta) for _, delta in layers]
-        for parameter, state, (a, b) in zip(self._parameters, self._states, factors, strict=False):
-            gradient = partial(_add_product, a, b, n)
-            self._optimizer.update(parameter, state, gradient, learning_rate, self._steps)
-        return outputs
+        if self._optimizer.weight_decay:
+            for W in self._network.weights:
+                np.multiply(W, 1 - learning_rate * self._optimizer.weight_decay, out=W)
+        for i, parameter in enumerate(self._parameters):
+            state, step = self._states[i], int(self._steps[0])
+            self._optimizer.update(parameter, state, gradients[i], learning_rate, step)
+        return y[-1]
 
     def state(self) -> dict[str, Floats]:
-        """All that the next step depends on besides the network: named arrays, not copies."""
-        state = {f"{name}.{i}": array for i, own in enumerate(self._states) for name, array in own.items()}
-        return state | {"steps": np.array([self._steps], np.float64)}
+        """All that the next step depends on besides the network, by name: the arrays themselves, not copies.
 
-    def restore(self, state: Mapping[str, Floats]) -> None:
-        """Take back what `state` gave.
-
-        Raises:
-            NetworkError: if the names, shapes or dtypes are not those of this trainer.
+        To resume, write the values from an earlier state into the arrays of a new trainer.
         """
-        own = self.state()
-        if state.keys() != own.keys() or any(
-            state[name].shape != own[name].shape or state[name].dtype != own[name].dtype for name in own
-        ):
-            raise NetworkError("the optimizer's state is not that of these settings")
-        for name in own.keys() - {"steps"}:
-            own[name][...] = state[name]
-        self._steps = int(state["steps"][0])
-
-
-def _add_product(a: Floats, b: Floats, n: int, out: Floats, *, scale: float, keep: float) -> None:
-    """Compute ``out = keep * out + scale / n * (a @ b)`` in place."""
-    multiply_into(np.atleast_2d(out), a, b, scale=scale / n, keep=keep)
+        state = {f"{name}.{i}": array for i, own in enumerate(self._states) for name, array in own.items()}
+        return state | {"steps": self._steps}

@@ -1,6 +1,6 @@
-"""The one network class: layers of weights and biases, forwards and back, as matrices."""
+"""The network: layers of weights and biases, what they compute, and their gradients, for whole batches."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Self
@@ -10,13 +10,20 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from mnist_mlp.errors import MnistMlpError, printable
 from mnist_mlp.files.arrays import load_arrays, save_arrays
-from mnist_mlp.nn.activations import ACTIVATIONS, Activation
-from mnist_mlp.nn.blas import Floats, multiply_into
+from mnist_mlp.nn.activations import ACTIVATIONS
+from mnist_mlp.nn.blas import Floats, product
 from mnist_mlp.nn.losses import LOSSES, Loss
 
 FORMAT_VERSION = 1
-# Rows pass forwards together, fewer through a network so wide that their outputs would fill the memory.
-_ROWS_AT_ONCE, _OUTPUTS_AT_ONCE = 1000, 1 << 24
+# `forward` takes this many samples at once, fewer where the outputs of their layers would fill the memory.
+_SAMPLES_AT_ONCE, _OUTPUTS_AT_ONCE = 1000, 1 << 24
+_PARAMETERS_SHOWN = 50  # `print` shows all weights and biases of a network that has no more than this
+
+INITIALIZATIONS = {
+    "uniform": lambda rng, n_out, n_in: rng.random((n_out, n_in)) - 0.5,
+    "normal-fan-out": lambda rng, n_out, n_in: rng.normal(0, n_out**-0.5, (n_out, n_in)),
+    "normal-fan-in": lambda rng, n_out, n_in: rng.normal(0, n_in**-0.5, (n_out, n_in)),
+}
 
 
 class NetworkError(MnistMlpError):
@@ -27,17 +34,23 @@ class Network:
     """A fully connected network: each layer computes ``activation(inputs @ weights.T + biases)``.
 
     Args:
-        sizes: neurons a layer, the inputs first: ``[784, 200, 10]``.
+        sizes: units a layer, the inputs first: ``[784, 200, 10]``.
         activations: one name a layer after the inputs: sigmoid, tanh, relu or linear, for the last layer
             also softmax. All sigmoid if omitted.
-        init: how the weights are drawn. ``uniform`` is uniform in [-0.5, 0.5); ``normal-fan-out`` is normal
-            with standard deviation 1/sqrt(n_out), ``normal-fan-in`` normal with 1/sqrt(n_in).
+        init: how the weights are drawn: ``uniform`` in [-0.5, 0.5), or normal with the standard deviation
+            1/sqrt(n_out) (``normal-fan-out``) or 1/sqrt(n_in) (``normal-fan-in``).
         biases: whether the layers have biases; they start at zero.
         rng: a Generator, or a seed for one.
         dtype: float32 or float64, of everything the network computes.
 
+    Attributes:
+        weights: one array (n_out, n_in) a layer.
+        biases: one array (n_out,) a layer, or None.
+        activations: one name a layer.
+        metadata: what else the file says that it was loaded from, as plain JSON values.
+
     Raises:
-        NetworkError: if sizes, activations or the initialization make no network.
+        NetworkError: if the arguments do not describe a network.
     """
 
     def __init__(
@@ -52,17 +65,14 @@ class Network:
     ) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
             raise NetworkError(
-                f"sizes {list(sizes)}: a network needs inputs and a layer, each of at least one neuron"
+                f"sizes {list(sizes)}: a network needs inputs and at least one layer, all above 0"
             )
-        if init not in INITIALIZATIONS:
-            raise NetworkError(f"init {init!r} is not known; choose one of {', '.join(INITIALIZATIONS)}")
+        _check_known("init", init, INITIALIZATIONS)
         rng = np.random.default_rng(rng)
         weights = [INITIALIZATIONS[init](rng, n_out, n_in).astype(dtype) for n_in, n_out in pairwise(sizes)]
-        self._set(
-            weights,
-            [np.zeros(n_out, dtype) for n_out in sizes[1:]] if biases else None,
-            ["sigmoid"] * len(weights) if activations is None else activations,
-        )
+        zeros = [np.zeros(n_out, dtype) for n_out in sizes[1:]]
+        names = ["sigmoid"] * len(weights) if activations is None else activations
+        self._set(weights, zeros if biases else None, names)
 
     @classmethod
     def from_arrays(
@@ -78,45 +88,37 @@ class Network:
         Raises:
             NetworkError: if the arrays do not fit together or are not finite.
         """
-        network = cls.__new__(cls)
+        network, layers = cls.__new__(cls), len(weights)
         arrays = [np.asarray(array) for array in [*weights, *(biases or [])]]
         dtype = np.float32 if all(array.dtype == np.float32 for array in arrays) else np.float64
-        network._set(
-            [np.array(W, dtype, order="C") for W in weights],
-            None if biases is None else [np.array(b, dtype, order="C") for b in biases],
-            activations,
-        )
+        arrays = [np.array(array, dtype, order="C") for array in arrays]
+        network._set(arrays[:layers], None if biases is None else arrays[layers:], activations)
         return network
 
     def _set(self, weights: list[Floats], biases: list[Floats] | None, activations: Sequence[str]) -> None:
-        if unknown := [name for name in activations if name not in ACTIVATIONS]:
-            raise NetworkError(
-                f"activation {printable(repr(unknown[0]), 60)} is not known; "
-                f"choose one of {', '.join(ACTIVATIONS)}"
-            )
+        for name in activations:
+            _check_known("activation", name, ACTIVATIONS)
         if len(activations) != len(weights) or not weights:
             raise NetworkError(f"{len(weights)} layers need as many activations, not {len(activations)}")
         if "softmax" in activations[:-1]:
             raise NetworkError("softmax is for the last layer only")
         if any(W.ndim != 2 or 0 in W.shape for W in weights):
             raise NetworkError("each layer's weights must be a matrix (n_out, n_in)")
-        for i, (before, after) in enumerate(pairwise(weights)):
-            n_in, n_out = after.shape[1], len(before)
+        for i, (n_in, n_out) in enumerate((W.shape[1], len(V)) for V, W in pairwise(weights)):
             if n_in != n_out:
-                raise NetworkError(f"layer {i + 1} takes {n_in} inputs, but layer {i} has {n_out} neurons")
+                raise NetworkError(f"layer {i + 1} takes {n_in} inputs, but layer {i} has {n_out} units")
         if biases is not None and [b.shape for b in biases] != [(len(W),) for W in weights]:
-            raise NetworkError("each layer's biases must be one a neuron")
+            raise NetworkError("each layer's biases must be one a unit")
         if weights[0].dtype not in (np.float32, np.float64):
             raise NetworkError(f"a network computes in float32 or float64, not {weights[0].dtype}")
         if not all(np.isfinite(array).all() for array in [*weights, *(biases or [])]):
             raise NetworkError("the weights and biases must be finite numbers")
-        self.weights = weights
-        self.biases = biases
-        self.activations = tuple(activations)
+        self.weights, self.biases, self.activations = weights, biases, tuple(activations)
+        self.metadata: dict[str, Any] = {}
 
     @property
     def sizes(self) -> list[int]:
-        """Neurons a layer, the inputs first."""
+        """Units a layer, the inputs first."""
         return [self.weights[0].shape[1], *(len(W) for W in self.weights)]
 
     @property
@@ -132,41 +134,47 @@ class Network:
         """All weights, then all biases: the arrays themselves, not copies."""
         return [*self.weights, *(self.biases or [])]
 
+    def __repr__(self) -> str:
+        sizes, layers = "-".join(map(str, self.sizes)), ", ".join(self.activations)
+        return f"<Network {sizes}, {layers}, {'with' if self.biases else 'no'} biases, {self.dtype}>"
+
     def __str__(self) -> str:
+        count = sum(array.size for array in self.parameters())
         lines = [f"network {'-'.join(map(str, self.sizes))}, {self.dtype}"]
         for i, (W, name) in enumerate(zip(self.weights, self.activations, strict=True)):
             biases = f" + {len(W)} biases" if self.biases else ""
             lines.append(f"  layer {i}: {W.shape[1]} -> {W.shape[0]} {name}, {W.size:,} weights{biases}")
-        lines.append(f"  {sum(array.size for array in self.parameters()):,} parameters")
-        return "\n".join(lines)
+            if count <= _PARAMETERS_SHOWN:
+                lines.append("    weights " + np.array2string(W, precision=9, prefix="    weights "))
+                if self.biases:
+                    lines.append("    biases  " + np.array2string(self.biases[i], precision=9))
+        return "\n".join([*lines, f"  {count:,} parameters"])
 
     def forward(self, inputs: ArrayLike) -> Floats:
-        """Compute the outputs, (n, n_out), of inputs (n, n_in); huge weights can make some infinite or NaN.
+        """Compute the outputs, (n, n_out), of inputs (n, n_in); with huge weights they may not be finite.
 
         Raises:
             NetworkError: if the inputs are not a matrix of n_in columns.
         """
-        rows = self.as_rows(inputs, self.sizes[0], "inputs")
-        outputs = np.empty((len(rows), self.sizes[-1]), self.dtype)
-        together = max(1, min(len(rows), _ROWS_AT_ONCE, _OUTPUTS_AT_ONCE // sum(self.sizes[1:])))
-        passes = Backpropagation(self, together)
+        x = self._as_samples("inputs", inputs, self.sizes[0])
+        outputs = np.empty((len(x), self.sizes[-1]), self.dtype)
+        n = max(1, min(_SAMPLES_AT_ONCE, _OUTPUTS_AT_ONCE // sum(self.sizes[1:])))
         with np.errstate(over="ignore", invalid="ignore"):
-            for first in range(0, len(rows), together):
-                chunk = rows[first : first + together]
-                outputs[first : first + len(chunk)] = passes.forward(chunk)
+            for first in range(0, len(x), n):
+                outputs[first : first + n] = self.layer_outputs(x[first : first + n])[-1]
         return outputs
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.intp]:
-        """Name, for each row of inputs (n, n_in), the index of its largest output, (n,)."""
+        """Return the index of the largest output, (n,), for inputs (n, n_in)."""
         return np.asarray(self.forward(inputs).argmax(axis=1))
 
     def gradients(
         self, inputs: ArrayLike, targets: ArrayLike, loss: str = "squared-error"
     ) -> tuple[list[Floats], list[Floats] | None]:
-        """Compute the gradients of the mean loss of the rows, laid out as weights and biases are.
+        """Compute the gradients of the mean loss of the samples, in the same layout as weights and biases.
 
         Args:
-            inputs: (n, n_in), at least one row.
+            inputs: (n, n_in), at least one sample.
             targets: (n, n_out).
             loss: see `mnist_mlp.nn.losses`.
 
@@ -174,59 +182,84 @@ class Network:
             NetworkError: if the shapes do not fit, or the loss does not fit the output activation.
         """
         x, t = self.as_batch(inputs, targets)
-        passes = Backpropagation(self, len(x))
-        passes.forward(x)
-        layers = list(passes.backward(t, self.checked_loss(loss)))
-        weights: list[Floats] = [np.asarray(delta.T @ y) / len(x) for y, delta in layers]
-        biases = [np.asarray(delta.mean(axis=0)) for _, delta in layers]
-        return weights, None if self.biases is None else biases
+        if not len(x):
+            raise NetworkError("a gradient needs at least one sample")
+        y = self.layer_outputs(x)
+        deltas = self.layer_deltas(y, t, self.checked_loss(loss))
+        weights = [product(delta.T, y[i], scale=1 / len(x)) for i, delta in enumerate(deltas)]
+        return weights, None if self.biases is None else [delta.mean(axis=0) for delta in deltas]
+
+    def layer_outputs(self, inputs: Floats) -> list[Floats]:
+        """Go forward: return the inputs, (n, n_in), and then the outputs of each layer, (n, n_out)."""
+        y = [inputs]
+        for i, W in enumerate(self.weights):
+            z = product(y[i], W.T)
+            if self.biases is not None:
+                z += self.biases[i]
+            y.append(ACTIVATIONS[self.activations[i]].value(z))
+        return y
+
+    def layer_deltas(self, y: Sequence[Floats], targets: Floats, loss: Loss) -> list[Floats]:
+        """Go backward, from what `layer_outputs` returned and the targets (n, n_out).
+
+        Returns:
+            For each layer the derivatives of each sample's loss by the layer's weighted sums, (n, n_out).
+        """
+        derivatives = [ACTIVATIONS[name].derivative for name in self.activations]
+        error: Floats = y[-1] - targets
+        if loss.derivative_backpropagated:
+            error *= derivatives[-1](y[-1])
+        deltas = [error]
+        for i in range(len(self.weights) - 1, 0, -1):
+            delta = product(deltas[0], self.weights[i])
+            delta *= derivatives[i - 1](y[i])
+            deltas.insert(0, delta)
+        if loss.derivative_in_output_layer and not loss.derivative_backpropagated:
+            error *= derivatives[-1](y[-1])
+        return deltas
 
     def checked_loss(self, name: str) -> Loss:
         """Look up a loss by its name and check that it fits the output activation, or raise NetworkError."""
-        if name not in LOSSES:
-            raise NetworkError(f"loss {name!r} is not known; choose one of {', '.join(LOSSES)}")
+        _check_known("loss", name, LOSSES)
         last, fitting = self.activations[-1], LOSSES[name].outputs
         if last not in fitting:
-            raise NetworkError(
-                f"loss {name!r} needs {' or '.join(fitting)} outputs, but the last layer is {last}"
-            )
+            raise NetworkError(f"loss {name!r} needs {' or '.join(fitting)} outputs, not {last}")
         return LOSSES[name]
-
-    def as_rows(self, array: ArrayLike, columns: int, what: str) -> Floats:
-        """Return the array in the network's dtype, checked to be (n, columns), or raise NetworkError."""
-        rows = np.asarray(array, self.dtype)
-        if rows.ndim != 2 or rows.shape[1] != columns:
-            raise NetworkError(f"{what} of shape {rows.shape} do not fit: this network takes (n, {columns})")
-        return rows
 
     def as_batch(self, inputs: ArrayLike, targets: ArrayLike) -> tuple[Floats, Floats]:
         """Return both in the network's dtype, checked to fit it and each other, or raise NetworkError."""
-        x = self.as_rows(inputs, self.sizes[0], "inputs")
-        t = self.as_rows(targets, self.sizes[-1], "targets")
-        if len(x) != len(t) or not len(x):
-            raise NetworkError(
-                f"{len(x)} rows of inputs need as many targets, and at least one; got {len(t)}"
-            )
+        x = self._as_samples("inputs", inputs, self.sizes[0])
+        t = self._as_samples("targets", targets, self.sizes[-1])
+        if len(x) != len(t):
+            raise NetworkError(f"{len(x)} samples of inputs need as many targets, not {len(t)}")
         return x, t
+
+    def _as_samples(self, what: str, array: ArrayLike, columns: int) -> Floats:
+        samples = np.asarray(array, self.dtype)
+        if samples.ndim != 2 or samples.shape[1] != columns:
+            raise NetworkError(
+                f"{what} of shape {samples.shape} do not fit: this network takes (n, {columns})"
+            )
+        return samples
 
     def save(self, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
         """Write the network to a safetensors file, whole or not at all.
 
         Args:
             path: the file.
-            metadata: what else the file should tell, as plain JSON values; `load_arrays` reads it back.
+            metadata: what else the file should say, as plain JSON values; `self.metadata` if omitted.
 
         Raises:
             StorageError: if the file cannot be written.
         """
         arrays = {f"layers.{i}.weight": W for i, W in enumerate(self.weights)}
         arrays |= {f"layers.{i}.bias": b for i, b in enumerate(self.biases or [])}
-        facts = {"format_version": FORMAT_VERSION, "activations": list(self.activations)}
-        save_arrays(Path(path), arrays, {**(metadata or {}), **facts})
+        own = {"format_version": FORMAT_VERSION, "activations": list(self.activations)}
+        save_arrays(Path(path), arrays, {**(self.metadata if metadata is None else metadata), **own})
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a network from a safetensors file; nothing in it is ever run.
+        """Read a network, with its metadata, from a safetensors file; nothing in it is ever run.
 
         Raises:
             StorageError: if the file cannot be read.
@@ -239,81 +272,24 @@ class Network:
             raise NetworkError(f"{printable(path)}: not a model of this program: {error}") from None
 
     @classmethod
-    def _from_file(cls, arrays: Mapping[str, NDArray[Any]], metadata: Mapping[str, Any]) -> Self:
-        if metadata.get("format_version") != FORMAT_VERSION:
-            raise NetworkError(
-                f"format version {FORMAT_VERSION} expected, found {metadata.get('format_version')!r:.20}"
-            )
-        activations = metadata.get("activations")
+    def _from_file(cls, arrays: Mapping[str, NDArray[Any]], metadata: dict[str, Any]) -> Self:
+        version, activations = metadata.pop("format_version", None), metadata.pop("activations", None)
+        if version != FORMAT_VERSION:
+            raise NetworkError(f"format version {FORMAT_VERSION} expected, found {version!r:.20}")
         if not isinstance(activations, list) or not all(isinstance(name, str) for name in activations):
             raise NetworkError("its metadata names no activations")
-        names = [f"layers.{i}.weight" for i in range(len(activations))]
-        bias_names = [f"layers.{i}.bias" for i in range(len(activations))]
-        if set(arrays) not in ({*names}, {*names, *bias_names}):
+        weights, biases = ([f"layers.{i}.{x}" for i in range(len(activations))] for x in ("weight", "bias"))
+        if set(arrays) not in ({*weights}, {*weights, *biases}):
             raise NetworkError(f"it holds {len(arrays)} tensors that do not name {len(activations)} layers")
-        if {array.dtype for array in arrays.values()} not in ({np.dtype(np.float32)}, {np.dtype(np.float64)}):
+        if {array.dtype.name for array in arrays.values()} not in ({"float32"}, {"float64"}):
             raise NetworkError("its tensors must be all float32 or all float64")
-        biases = [arrays[name] for name in bias_names] if len(arrays) > len(names) else None
-        return cls.from_arrays([arrays[name] for name in names], biases, activations)
+        given = [arrays[name] for name in biases] if len(arrays) > len(weights) else None
+        network = cls.from_arrays([arrays[name] for name in weights], given, activations)
+        network.metadata = metadata
+        return network
 
 
-INITIALIZATIONS = {
-    "uniform": lambda rng, n_out, n_in: rng.random((n_out, n_in)) - 0.5,
-    "normal-fan-out": lambda rng, n_out, n_in: rng.normal(0, n_out**-0.5, (n_out, n_in)),
-    "normal-fan-in": lambda rng, n_out, n_in: rng.normal(0, n_in**-0.5, (n_out, n_in)),
-}
-
-
-class Backpropagation:
-    """The passes forwards and back, in buffers that are reused from batch to batch.
-
-    Args:
-        network: whose weights are used, as they are at each call.
-        rows: the most rows a batch can have.
-    """
-
-    def __init__(self, network: Network, rows: int) -> None:
-        self._network = network
-        self._activations: list[Activation] = [ACTIVATIONS[name] for name in network.activations]
-        self._outputs = [np.empty((rows, len(W)), W.dtype) for W in network.weights]
-        self._deltas = [np.empty_like(outputs) for outputs in self._outputs]
-        self._scratch = [np.empty_like(outputs) for outputs in self._outputs]
-        self._inputs: Floats = np.empty((0, 0))
-
-    def forward(self, inputs: Floats) -> Floats:
-        """Compute the outputs, (n, n_out), of inputs (n, n_in); they last until the next call."""
-        network, n = self._network, len(inputs)
-        self._inputs = x = inputs
-        for i, (W, activation) in enumerate(zip(network.weights, self._activations, strict=True)):
-            outputs = self._outputs[i][:n]
-            multiply_into(outputs, x, W.T)
-            if network.biases:
-                outputs += network.biases[i]
-            activation.apply(outputs)
-            x = outputs
-        return x
-
-    def backward(self, targets: Floats, loss: Loss) -> Iterator[tuple[Floats, Floats]]:
-        """Propagate the output errors of the last forward pass, through the weights as they are now.
-
-        Returns:
-            For each layer, first to last, its inputs (n, n_in) and its deltas (n, n_out): the derivatives of
-            each row's loss by the layer's weighted sums.
-        """
-        weights, n = self._network.weights, len(targets)
-        outputs = [array[:n] for array in self._outputs]
-        deltas = [array[:n] for array in self._deltas]
-        np.subtract(outputs[-1], targets, out=deltas[-1])
-        if loss.derivative_backpropagated:
-            self._multiply_by_slope(len(weights) - 1, n)
-        for i in range(len(weights) - 1, 0, -1):
-            multiply_into(deltas[i - 1], deltas[i], weights[i])
-            self._multiply_by_slope(i - 1, n)
-        if loss.derivative_in_output_layer and not loss.derivative_backpropagated:
-            self._multiply_by_slope(len(weights) - 1, n)
-        return zip([self._inputs, *outputs[:-1]], deltas, strict=True)
-
-    def _multiply_by_slope(self, i: int, n: int) -> None:
-        self._activations[i].multiply_by_slope(
-            self._deltas[i][:n], self._outputs[i][:n], self._scratch[i][:n]
-        )
+def _check_known(what: str, name: str, known: Iterable[str]) -> None:
+    if name not in known:
+        name = printable(repr(name), 60)
+        raise NetworkError(f"{what} {name} is not known; choose one of {', '.join(known)}")

@@ -1,12 +1,8 @@
-"""Changes of coordinates: the same function computed by a network that is easier to train.
+"""Changes of coordinates: a network that computes the same, and that is easier to train.
 
 Gradient descent learns faster where the numbers that enter a layer have a mean near zero (LeCun, Bottou, Orr
-and Müller, "Efficient BackProp", 1998). So a sigmoid network can be trained on centered inputs, and with
-tanh hidden units, which are sigmoid units shifted and scaled:
-
-    sigmoid(z) = 1/2 + 1/2 tanh(z / 2)
-
-What the shifts add to the weighted sums goes into the biases.
+and Müller, "Efficient BackProp", 1998). So a sigmoid network can be trained on centered inputs, and with tanh
+in place of sigmoid hidden units: sigmoid(z) = 1/2 tanh(z / 2) + 1/2. Only its weights and biases change.
 """
 
 import numpy as np
@@ -21,22 +17,22 @@ INPUT_MEAN = np.float32(0.01 + 0.99 * 0.1307)
 def to_training(
     network: Network, *, center_inputs: bool = False, center_hidden: bool = False, softmax: bool = False
 ) -> Network:
-    """Return a copy in the coordinates in which it is to be trained; `from_training` goes back.
+    """Return a copy in the coordinates for training; `from_training` leads back.
 
     Args:
-        network: sigmoid hidden layers, any number of them.
-        center_inputs: the copy computes the same from inputs less `INPUT_MEAN`.
-        center_hidden: the copy computes the same with tanh hidden units.
-        softmax: the copy has softmax in place of sigmoid outputs; its largest output is the same one.
+        network: all hidden layers, any number of them, are sigmoid.
+        center_inputs: compute the same from inputs minus `INPUT_MEAN`.
+        center_hidden: compute the same with tanh hidden units.
+        softmax: have softmax in place of sigmoid outputs. The largest output stays the same one.
 
     Raises:
-        NetworkError: if it has no biases, or other hidden units.
+        NetworkError: if the network has other hidden units, or no biases to change.
     """
     copy = network.copy()
     if center_inputs:
-        _shift_inputs(copy, INPUT_MEAN)
+        _shift_inputs(copy, 0, INPUT_MEAN)
     if center_hidden:
-        _replace_hidden(copy, "sigmoid", "tanh", in_scale=0.5, out_scale=0.5, out_shift=0.5)
+        _replace_hidden(copy, "sigmoid", "tanh", scale=0.5, shift=0.5)
     if softmax:
         copy.activations = (*copy.activations[:-1], "softmax")
     return copy
@@ -50,56 +46,46 @@ def from_training(
     center_hidden: bool = False,
     softmax: bool = False,
 ) -> Network:
-    """Return a copy that takes inputs as they are, with sigmoid units: the reverse of `to_training`.
+    """Return a copy with sigmoid units that takes inputs as they are; takes the options of `to_training`.
 
-    Softmax depends only on the differences of its weighted sums. For sigmoid outputs all output biases are
-    moved by the same number: the mean, over the inputs, of the two largest weighted sums then is zero. So
-    the largest output of a sample is mostly above 1/2, and the others below.
-
-    Args:
-        network: as `to_training` returned it, and trained since.
-        inputs: (n, n_in), typical inputs, not centered; looked at only where `softmax` is true.
-        center_inputs: as given to `to_training`.
-        center_hidden: likewise.
-        softmax: likewise.
+    A softmax depends only on the differences of its weighted sums, so all output biases may be moved by one
+    number. For sigmoid outputs they are moved so that over the inputs (n, n_in) the two largest sums have the
+    mean 0: then the largest output is mostly above 1/2, and the others are below.
 
     Raises:
-        NetworkError: if it has no biases, or other units than these.
+        NetworkError: if the network has other hidden units, or no biases to change.
     """
     copy = network.copy()
     if center_hidden:
-        _replace_hidden(copy, "tanh", "sigmoid", in_scale=2.0, out_scale=2.0, out_shift=-1.0)
+        _replace_hidden(copy, "tanh", "sigmoid", scale=2.0, shift=-1.0)
     if center_inputs:
-        _shift_inputs(copy, -INPUT_MEAN)
+        _shift_inputs(copy, 0, -INPUT_MEAN)
     if softmax:
         copy.activations = (*copy.activations[:-1], "linear")
-        two_largest = np.sort(copy.forward(inputs), axis=1)[:, -2:]
-        _biases(copy)[-1] -= two_largest.mean()
+        _biases(copy)[-1] -= np.sort(copy.forward(inputs), axis=1)[:, -2:].mean()
         copy.activations = (*copy.activations[:-1], "sigmoid")
     return copy
 
 
 def _biases(network: Network) -> list[Floats]:
     if network.biases is None:
-        raise NetworkError("a change of coordinates needs biases, and this network has none")
+        raise NetworkError("this change of coordinates needs biases, and the network has none")
     return network.biases
 
 
-def _shift_inputs(network: Network, shift: np.float32) -> None:
-    """Let the network compute from ``inputs - shift`` what it computed from the inputs."""
-    _biases(network)[0] += network.weights[0].sum(axis=1) * shift
+def _shift_inputs(network: Network, i: int, shift: float | np.floating) -> None:
+    """Let layer i compute from ``inputs - shift`` what it computed from the inputs."""
+    _biases(network)[i] += network.weights[i].sum(axis=1) * shift
 
 
-def _replace_hidden(
-    network: Network, old: str, new: str, *, in_scale: float, out_scale: float, out_shift: float
-) -> None:
-    """Replace hidden activations, where ``old(z) = out_scale * new(in_scale * z) + out_shift``."""
-    weights, biases, last = network.weights, _biases(network), len(network.weights) - 1
-    if any(name != old for name in network.activations[:-1]):
-        raise NetworkError(f"centered hidden units need {old} hidden units, not {network.activations[:-1]}")
+def _replace_hidden(network: Network, old: str, new: str, *, scale: float, shift: float) -> None:
+    """Replace hidden activations, where ``old(z) = scale * new(scale * z) + shift``."""
+    biases, last = _biases(network), len(network.weights) - 1
+    if network.activations[:-1] != (old,) * last:
+        raise NetworkError(f"this change of coordinates needs {old} hidden units, not those of {network!r}")
     for i in range(last):
-        weights[i] *= in_scale
-        biases[i] *= in_scale
-        biases[i + 1] += weights[i + 1].sum(axis=1) * out_shift
-        weights[i + 1] *= out_scale
+        network.weights[i] *= scale
+        biases[i] *= scale
+        _shift_inputs(network, i + 1, shift)
+        network.weights[i + 1] *= scale
     network.activations = (*[new] * last, network.activations[-1])

@@ -272,9 +272,6 @@ class Trainer:
         self.history = history
         for name, array in own.items():
             array[...] = arrays[name]
-        if not self._online:
-            state = {name.removeprefix("optimizer."): array for name, array in arrays.items()}
-            self._mini_batches.restore({name: state[name] for name in self._mini_batches.state()})
 
 
 def _check_fits(network: Network, recipe: Recipe) -> None:

@@ -1,4 +1,4 @@
-"""Every gradient against central differences of the loss, and the check itself against planted errors."""
+"""Gradients against central differences of the loss, and the check itself against planted errors."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_mlp import Network
+from mnist_mlp.nn import plain
 from mnist_mlp.nn.activations import ACTIVATIONS
-from mnist_mlp.nn.blas import Call
 from mnist_mlp.nn.losses import LOSSES
 
 Array = NDArray[Any]
@@ -68,7 +68,7 @@ def gradients_agree(network: Network, inputs: Array, targets: Array, loss: str) 
 
 
 def example(sizes: list[int], activations: list[str], *, biases: bool) -> tuple[Network, Array, Array]:
-    """A network in float64 with five rows, none of which lies near a ReLU's kink."""
+    """A network in float64 with five samples, none of which lies near a ReLU's kink."""
     for seed in range(100):
         rng = np.random.default_rng(seed)
         network = Network(sizes, activations, init="normal-fan-in", biases=biases, rng=rng, dtype=np.float64)
@@ -78,13 +78,13 @@ def example(sizes: list[int], activations: list[str], *, biases: bool) -> tuple[
         targets = rng.uniform(0.01, 0.99, (5, sizes[-1]))
         if activations[-1] == "softmax":
             targets /= targets.sum(axis=1, keepdims=True)
-        y, distance = inputs, np.inf
+        y: Array = inputs
+        distance = np.inf
         for i, (W, activation) in enumerate(zip(network.weights, activations, strict=True)):
             z = y @ W.T + (network.biases[i] if network.biases else 0)
             if activation == "relu":
                 distance = min(distance, abs(z).min())
-            y = z.copy()
-            ACTIVATIONS[activation].apply(y)
+            y = ACTIVATIONS[activation].value(z)
         if distance > 1e-2:
             return network, inputs, targets
     raise AssertionError("no start away from the kinks")
@@ -102,6 +102,18 @@ def test_gradients_are_those_of_the_loss(
     assert gradients_agree(network, inputs, targets, loss)
 
 
+@pytest.mark.parametrize(("loss", "output"), FITTING)
+def test_gradients_of_the_textbook_loop_are_those_of_the_loss(loss: str, output: str) -> None:
+    # With learning rate 1 and one sample, what an update subtracts is the gradient.
+    network, inputs, targets = example([3, 4, 2], ["tanh", output], biases=True)
+    expected_weights, expected_biases = network.gradients(inputs[:1], targets[:1], loss)
+    before = network.copy()
+    plain.train(network, inputs[:1], targets[:1], 1.0, loss)
+    expected = [*expected_weights, *(expected_biases or [])]
+    for start, end, gradient in zip(before.parameters(), network.parameters(), expected, strict=True):
+        np.testing.assert_allclose(start - end, gradient, rtol=1e-9, atol=1e-14)
+
+
 def test_mixed_activations() -> None:
     network, inputs, targets = example([3, 4, 5, 3, 2], ["tanh", "relu", "linear", "sigmoid"], biases=True)
     assert gradients_agree(network, inputs, targets, "cross-entropy")
@@ -109,19 +121,17 @@ def test_mixed_activations() -> None:
 
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize("name", UNITWISE)
-def test_a_slope_wrong_by_a_hundred_thousandth_is_found(
+def test_a_derivative_wrong_by_a_hundred_thousandth_is_found(
     monkeypatch: pytest.MonkeyPatch, name: str, layer: int
 ) -> None:
     right = ACTIVATIONS[name]
-
-    def wrong(delta: Array, y: Array, scratch: Array) -> list[Call]:
-        return [*right.slope_steps(delta, y, scratch), partial(np.multiply, delta, 1 + 1e-5, out=delta)]
+    wrong = replace(right, derivative=lambda y: (1 + 1e-5) * right.derivative(y))
 
     activations = ["sigmoid" if name != "sigmoid" else "tanh"] * 2
     activations[layer] = name
     network, inputs, targets = example([3, 4, 2], activations, biases=False)
     assert gradients_agree(network, inputs, targets, "squared-error")
-    monkeypatch.setitem(ACTIVATIONS, name, replace(right, slope_steps=wrong))
+    monkeypatch.setitem(ACTIVATIONS, name, wrong)
     assert not gradients_agree(network, inputs, targets, "squared-error")
 
 
@@ -135,7 +145,7 @@ def test_a_slope_wrong_by_a_hundred_thousandth_is_found(
         ("raw-error", {"derivative_backpropagated": True}),
     ],
 )
-def test_an_output_slope_too_many_or_too_few_is_found(
+def test_a_derivative_of_the_outputs_too_many_or_too_few_is_found(
     monkeypatch: pytest.MonkeyPatch, loss: str, change: dict[str, bool]
 ) -> None:
     network, inputs, targets = example([3, 4, 2], ["sigmoid", "sigmoid"], biases=True)

@@ -1,6 +1,5 @@
 """Mini-batch training: by hand, against slow implementations of the published formulas, and resumed."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -192,41 +191,25 @@ def test_one_step_of_any_network_goes_down_its_gradient(sizes: list[int], sample
     assert_close(network, slow)
 
 
-# Stopping and going on
+# Resuming
 
 
 @pytest.mark.parametrize("optimizer", [SGD(), SGD(momentum=0.9), Adam(weight_decay=0.01)])
-def test_a_restored_trainer_goes_on_bit_by_bit(optimizer: Optimizer) -> None:
+def test_a_resumed_trainer_goes_on_bit_by_bit(optimizer: Optimizer) -> None:
     network, batches = example()
     trainer = trainer_of(network, optimizer)
     for batch in batches:
         trainer.step(*batch, 0.1)
     other = network.copy()
     kept = {name: array.copy() for name, array in trainer.state().items()}
-    restored = trainer_of(other, optimizer)
-    restored.restore(kept)
+    resumed = trainer_of(other, optimizer)
+    for name, array in resumed.state().items():
+        array[:] = kept[name]
     for batch in batches:
         trainer.step(*batch, 0.1)
-        restored.step(*batch, 0.1)
+        resumed.step(*batch, 0.1)
     for array, same in zip(network.parameters(), other.parameters(), strict=True):
         np.testing.assert_array_equal(array, same)
-
-
-def test_a_state_of_other_settings_is_refused() -> None:
-    network, batches = example()
-    trainer = trainer_of(network, Adam())
-    trainer.step(*batches[0], 0.1)
-    state = trainer.state()
-    strange: list[Mapping[str, Array]] = [
-        {},
-        {"steps": state["steps"]},
-        state | {"mean.9": np.zeros(1)},
-        state | {"mean.0": np.zeros((1, 1))},
-        state | {"mean.0": state["mean.0"].astype(np.float32)},
-    ]
-    for other in strange:
-        with pytest.raises(NetworkError, match="not that of these settings"):
-            trainer.restore(other)
 
 
 # Mistakes
@@ -241,8 +224,8 @@ def test_what_does_not_fit_is_told() -> None:
         ((3, 5), (3, 2), "inputs of shape"),
         ((3, 4), (3, 1), "targets of shape"),  # would spread over both outputs
         ((3, 4), (1, 2), "need as many targets"),
-        ((0, 4), (0, 2), "at least one"),
-        ((4, 4), (4, 2), "a batch of 4 samples, where batch_size is 3"),
+        ((0, 4), (0, 2), "must have 1 to 3 samples, not 0"),
+        ((4, 4), (4, 2), "must have 1 to 3 samples, not 4"),
     ]:
         with pytest.raises(NetworkError, match=message):
             trainer.step(np.ones(inputs), np.ones(targets), 0.1)

@@ -150,7 +150,7 @@ def test_forward_over_several_chunks_and_over_no_rows() -> None:
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: Network([5], rng=1), "needs inputs and a layer"),
+        (lambda: Network([5], rng=1), "needs inputs and at least one layer"),
         (lambda: Network([5, 0, 2], rng=1), r"sizes \[5, 0, 2\]"),
         (lambda: Network([5, 2], init="zero", rng=1), "init 'zero' is not known; choose one of uniform, "),
         (lambda: Network([5, 2], ["step"], rng=1), "activation 'step' is not known; choose one of sigmoid, "),
@@ -163,10 +163,10 @@ def test_forward_over_several_chunks_and_over_no_rows() -> None:
         (lambda: Network.from_arrays([np.ones((0, 2))], activations=["tanh"]), "must be a matrix"),
         (
             lambda: Network.from_arrays([np.ones((3, 2)), np.ones((1, 4))]),
-            "layer 1 takes 4 inputs.* 3 neurons",
+            "layer 1 takes 4 inputs.* 3 units",
         ),
-        (lambda: Network.from_arrays(WEIGHTS, BIASES[:1]), "biases must be one a neuron"),
-        (lambda: Network.from_arrays(WEIGHTS, [np.ones(2), np.ones(1)]), "biases must be one a neuron"),
+        (lambda: Network.from_arrays(WEIGHTS, BIASES[:1]), "biases must be one a unit"),
+        (lambda: Network.from_arrays(WEIGHTS, [np.ones(2), np.ones(1)]), "biases must be one a unit"),
         (lambda: Network.from_arrays([*WEIGHTS[:1], [[1, np.nan, 2]]]), "must be finite"),
         (lambda: Network.from_arrays(WEIGHTS, [np.ones(3), [np.inf]]), "must be finite"),
     ],
@@ -183,9 +183,9 @@ def test_rows_that_do_not_fit_are_told() -> None:
             network.forward(rows)
     with pytest.raises(NetworkError, match=r"targets of shape \(4, 3\)"):
         network.gradients(np.ones((4, 3)), np.ones((4, 3)))
-    with pytest.raises(NetworkError, match="4 rows of inputs need as many targets"):
+    with pytest.raises(NetworkError, match="4 samples of inputs need as many targets"):
         network.gradients(np.ones((4, 3)), np.ones((5, 2)))
-    with pytest.raises(NetworkError, match="at least one"):
+    with pytest.raises(NetworkError, match="at least one sample"):
         network.gradients(np.ones((0, 3)), np.ones((0, 2)))
 
 
@@ -202,7 +202,7 @@ def test_rows_that_do_not_fit_are_told() -> None:
     ],
 )
 def test_losses_that_do_not_fit_the_outputs(loss: str, output: str) -> None:
-    with pytest.raises(NetworkError, match=f"loss '{loss}' needs .* outputs, but the last layer is {output}"):
+    with pytest.raises(NetworkError, match=f"loss '{loss}' needs .* outputs, not {output}"):
         Network([3, 2], [output], rng=1).gradients(np.ones((1, 3)), np.ones((1, 2)), loss)
 
 
@@ -272,7 +272,7 @@ HOSTILE = {
         model_file(changed={"layers.1.weight": np.ones((1, 4), np.float32)}),
         "takes 4 inputs",
     ),
-    "a bias too long": (model_file(changed={"layers.0.bias": np.ones(4, np.float32)}), "one a neuron"),
+    "a bias too long": (model_file(changed={"layers.0.bias": np.ones(4, np.float32)}), "one a unit"),
     "a weight that is no matrix": (
         model_file(changed={"layers.0.weight": np.ones(6, np.float32)}),
         "a matrix",

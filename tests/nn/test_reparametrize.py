@@ -91,7 +91,7 @@ def test_what_cannot_be_converted_is_told() -> None:
         with pytest.raises(NetworkError, match="needs biases"):
             from_training(without, x, **{option: True})
     sigmoid = network_of([3, 4, 2])
-    with pytest.raises(NetworkError, match="need tanh hidden units, not"):
+    with pytest.raises(NetworkError, match="needs tanh hidden units, not"):
         from_training(sigmoid, x, center_hidden=True)
-    with pytest.raises(NetworkError, match="need sigmoid hidden units, not"):
+    with pytest.raises(NetworkError, match="needs sigmoid hidden units, not"):
         to_training(to_training(sigmoid, center_hidden=True), center_hidden=True)

@@ -284,8 +284,8 @@ def test_progress_counts_rows_and_epochs_are_told_as_they_end(mnist_train: Digit
     digits, seen = mnist_train[:5000], list[Progress]()
     record = Trainer(network_for(Recipe()), digits, Recipe()).run_epoch(seen.append)
     assert [(p.epoch, p.samples_done, p.samples) for p in seen] == [
-        (1, 2016, 5000),  # 21 blocks of 96 rows
-        (1, 4032, 5000),
+        (1, 2048, 5000),  # 32 blocks of 64 samples
+        (1, 4096, 5000),
         (1, 5000, 5000),
     ]
     assert seen[-1].accuracy == record.accuracy
