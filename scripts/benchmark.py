@@ -1,6 +1,6 @@
 """Times this program beside what a person would otherwise use, in turn; prints a Markdown table.
 
-Compared are the documents' program, written plainly from its steps, and, where installed (the extra `bench`),
+Compared are the program of the book, and, where installed (the extra `bench`),
 PyTorch and scikit-learn with the same network, loss, batches and digits.
 
     python scripts/benchmark.py --out docs/benchmark.md --plot docs/benchmark.png
@@ -45,7 +45,7 @@ def parse() -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=5, help="of every measurement but one (5)")
     parser.add_argument(
-        "--whole-rounds", type=int, default=1, help="of the documents' whole program: minutes each (1)"
+        "--whole-rounds", type=int, default=1, help="of the book's whole program: minutes each (1)"
     )
     parser.add_argument("--only", action="append", choices=PARTS, help="one part; may be given again")
     parser.add_argument("--quick", action="store_true", help="see that it works, on a few hundred digits")
@@ -61,7 +61,7 @@ def main() -> None:
     train, test = (load_mnist(arguments.data_dir, split) for split in ("train", "test"))
     with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         if arguments.quick:
-            size = {"epochs": 1, "documents_rows": 50, "copies": 2}
+            size = {"epochs": 1, "book_rows": 50, "copies": 2}
             setup = Setup(Path(folder), train[:300], test[:100], rounds=1, whole_rounds=1, **size)
         else:
             setup = Setup(Path(folder), train, test, arguments.rounds, arguments.whole_rounds)
@@ -83,7 +83,7 @@ def main() -> None:
 def remarks(setup: Setup) -> list[str]:
     """How it was measured, as far as the numbers do not tell."""
     rounds = f"medians of {setup.rounds} rounds" if setup.rounds > 1 else "one round"
-    whole = f"the documents' whole program in {setup.whole_rounds}"
+    whole = f"the book's whole program in {setup.whole_rounds}"
     return [
         f"{len(setup.train):,} training and {len(setup.test):,} test digits. The programs took turns;"
         f" {rounds} ({whole}), ratios round by round, the least and the greatest in brackets. Mini-batches:"

@@ -145,9 +145,12 @@ class Network:
             biases = f" + {len(W)} biases" if self.biases else ""
             lines.append(f"  layer {i}: {W.shape[1]} -> {W.shape[0]} {name}, {W.size:,} weights{biases}")
             if count <= _PARAMETERS_SHOWN:
-                lines.append("    weights " + np.array2string(W, precision=9, prefix="    weights "))
-                if self.biases:
-                    lines.append("    biases  " + np.array2string(self.biases[i], precision=9))
+                given = [("weights", W)] + ([("biases ", self.biases[i])] if self.biases else [])
+                for what, array in given:
+                    start = f"    {what} "
+                    lines.append(
+                        start + np.array2string(array, precision=9, suppress_small=True, prefix=start)
+                    )
         return "\n".join([*lines, f"  {count:,} parameters"])
 
     def forward(self, inputs: ArrayLike) -> Floats:

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from documents_program import DocumentsNetwork
+from book_program import BookNetwork
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.results import Comparison, Figure, Result, number, spread
 from benchmarks.rivals import (
-    DOCUMENTS,
+    BOOK,
     LEARNING_RATE,
     PYTORCH,
     SKLEARN,
@@ -36,14 +36,14 @@ from mnist_mlp.training.trainer import Trainer
 def online(setup: Setup) -> list[Result]:
     """One update a row, on rows already parsed: all epochs of the tutorial, and one pass by itself."""
     network = Network([784, 200, 10], rng=1)
-    documents = DocumentsNetwork(seed=1)
-    rows = min(setup.documents_rows, len(setup.train))
+    book = BookNetwork(seed=1)
+    rows = min(setup.book_rows, len(setup.train))
     inputs, targets = (array[:rows].astype(np.float64) for array in (setup.inputs, setup.targets))
     recipe = setup.recipe("tutorial")
 
-    def documents_loop() -> None:
+    def book_loop() -> None:
         for x, t in zip(inputs, targets, strict=True):
-            documents.train(x, t)
+            book.train(x, t)
 
     def whole_training() -> None:
         training = Trainer(new_network(recipe), setup.train, recipe)
@@ -54,13 +54,13 @@ def online(setup: Setup) -> list[Result]:
     values = in_turn(
         {
             OURS: microseconds(whole_training, recipe.epochs * len(setup.train)),
-            DOCUMENTS: microseconds(documents_loop, rows),
+            BOOK: microseconds(book_loop, rows),
             "one pass": microseconds(one_pass, len(setup.train)),
         },
         setup.rounds,
     )
     return [
-        Comparison(what, "µs", values[ours], DOCUMENTS, values[DOCUMENTS])
+        Comparison(what, "µs", values[ours], BOOK, values[BOOK])
         for what, ours in (
             ("online training by `tutorial`, a row", OURS),
             ("online training, one pass by itself, a row", "one pass"),
@@ -108,10 +108,10 @@ def our_epoch(network: Network, images: NDArray[np.uint8], targets: Floats, size
 
 def predictions(setup: Setup) -> list[Result]:
     """Answers for all test digits at once, and for one alone."""
-    inputs, documents = scale_pixels(setup.test.images), DocumentsNetwork()
+    inputs, book = scale_pixels(setup.test.images), BookNetwork()
     answers: dict[str, Callable[[Floats], object]] = {
         OURS: _network().predict,
-        DOCUMENTS: lambda x: [documents.query(row).argmax() for row in x],
+        BOOK: lambda x: [book.query(row).argmax() for row in x],
     }
     if installed("torch"):
         answers[PYTORCH] = pytorch_answers(_network())

@@ -9,7 +9,7 @@ from statistics import fmean
 import numpy as np
 
 from benchmarks.results import Comparison, Figure, Result, spread
-from benchmarks.rivals import DOCUMENTS, PYTORCH, installed
+from benchmarks.rivals import BOOK, PYTORCH, installed
 from benchmarks.setup import OURS, Setup
 from benchmarks.timing import SCRIPTS, Process, in_turn, run, seconds
 from mnist_mlp.digits.mnist import read_csv
@@ -17,22 +17,22 @@ from mnist_mlp.training.recipe import Recipe
 
 
 def tutorial(setup: Setup) -> list[Result]:
-    """From start to scorecard with the documents' settings, beside their own program."""
+    """From start to scorecard with the book's settings, beside its own program."""
     recipe = setup.recipe("tutorial")
     first, later, theirs = _Runs(), _Runs(), _Runs()
     in_turn(
         {
             "first": lambda: first.take(*_train(setup, recipe, first_run=True)),
             "later": lambda: later.take(*_train(setup, recipe, first_run=False)),
-            DOCUMENTS: lambda: theirs.take(*_run_documents(setup, recipe)),
+            BOOK: lambda: theirs.take(*_run_book(setup, recipe)),
         },
         setup.whole_rounds,
         warm_up=False,
     )
     return [
-        *_whole_programs(recipe, first, later, DOCUMENTS, theirs),
+        *_whole_programs(recipe, first, later, BOOK, theirs),
         *first.figures("`train --recipe tutorial`, first run"),
-        *theirs.figures(DOCUMENTS),
+        *theirs.figures(BOOK),
     ]
 
 
@@ -131,9 +131,9 @@ def _run_pytorch(setup: Setup, recipe: Recipe) -> tuple[Process, float]:
     return _with_accuracy(run(SCRIPTS / "pytorch_program.py", *setup.csvs, setup.write_recipe(recipe)))
 
 
-def _run_documents(setup: Setup, recipe: Recipe) -> tuple[Process, float]:
+def _run_book(setup: Setup, recipe: Recipe) -> tuple[Process, float]:
     _bring_from_disk(setup, "numpy")
-    return _with_accuracy(run(SCRIPTS / "documents_program.py", *setup.csvs, str(recipe.epochs)))
+    return _with_accuracy(run(SCRIPTS / "book_program.py", *setup.csvs, str(recipe.epochs)))
 
 
 def _with_accuracy(process: Process) -> tuple[Process, float]:

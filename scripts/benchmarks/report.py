@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import LogLocator, NullLocator
 
 from benchmarks.results import Comparison, Figure, Result, number, spread
-from benchmarks.rivals import DOCUMENTS, PYTORCH, SKLEARN
+from benchmarks.rivals import BOOK, PYTORCH, SKLEARN
 from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, save_picture
 
 _COLOURS = {
-    DOCUMENTS: VERMILION,
+    BOOK: VERMILION,
     PYTORCH: BLUE,
     SKLEARN: "#009e73",
 }  # the palette of mnist_mlp.report.figures

@@ -9,7 +9,7 @@ import numpy as np
 from mnist_mlp.nn.blas import Floats
 from mnist_mlp.nn.network import Network
 
-DOCUMENTS, PYTORCH, SKLEARN = "documents' program", "PyTorch", "scikit-learn"
+BOOK, PYTORCH, SKLEARN = "the book's program", "PyTorch", "scikit-learn"
 
 LEARNING_RATE = 0.1  # of the mean over the rows of the loss, which is the sum over the outputs
 

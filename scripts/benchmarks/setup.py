@@ -22,9 +22,9 @@ class Setup:
         train: the training digits.
         test: the test digits.
         rounds: of all measurements but one.
-        whole_rounds: of the documents' whole program, which takes minutes.
+        whole_rounds: of the book's whole program, which takes minutes.
         epochs: of every training; None for as many as its recipe says.
-        documents_rows: rows in one measurement of the documents' loop.
+        book_rows: rows in one measurement of the book's loop.
         copies: times the training digits up to which growth is measured.
     """
 
@@ -34,7 +34,7 @@ class Setup:
     rounds: int = 5
     whole_rounds: int = 1
     epochs: int | None = None
-    documents_rows: int = 6000
+    book_rows: int = 6000
     copies: int = 20
 
     @cached_property

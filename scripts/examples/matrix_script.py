@@ -1,8 +1,8 @@
-"""The 3-5-1 network of the matrix script: no biases, all four rows at once, 1,000 updates.
+"""A 3-5-1 network of a tutorial in a few lines of NumPy: no biases, all four samples at once, 1,000 updates.
 
-The document's targets are just the first input, so the rows can be told apart by a straight line: it is not
-XOR. Its script updates the output weights before it propagates through them; here they are used as they were.
-It prints no outputs; what is asked is that each ends on its own side of 0.5.
+The tutorial's targets are just the first input, so a straight line can separate the samples: it is not XOR.
+Its script updates the output weights before it propagates the error through them; here they are used as they
+were. It ends by printing its outputs, but its start is not known. So the outputs from 50 starts are shown.
 """
 
 import numpy as np
@@ -16,13 +16,13 @@ UPDATES = 1000
 
 
 def trained(seed: int) -> Network:
-    """Train one random start, weights normal(0, 0.1), with learning rate 1 on the sum over the rows."""
+    """Train one random start, weights normal(0, 0.1), with learning rate 1 on the sum over the samples."""
     rng = np.random.default_rng(seed)
     network = Network.from_arrays([rng.normal(0, 0.1, (5, 3)), rng.normal(0, 0.1, (1, 5))])
-    # A step goes down the mean over the rows, so the sum over four rows is four times the rate.
-    trainer = MiniBatchTrainer(network, batch_size=4, loss="squared-error", optimizer=SGD())
+    trainer = MiniBatchTrainer(network, batch_size=4, optimizer=SGD())
     for _ in range(UPDATES):
-        trainer.step(INPUTS, TARGETS, learning_rate=1.0 * len(INPUTS))
+        # A step follows the mean over the samples; for the sum over four it is four times as long.
+        trainer.step(INPUTS, TARGETS, learning_rate=4.0)
     return network
 
 
@@ -38,8 +38,8 @@ def main(starts: int = 50) -> None:
     print(f"outputs after {UPDATES:,} updates      lowest    median   highest   target")
     for column, inputs in enumerate(INPUTS.astype(int)):
         low, median, high = np.quantile(outputs[:, column], [0, 0.5, 1])
-        row = " ".join(map(str, inputs))
-        print(f"{row:<28}{low:10.4f}{median:10.4f}{high:10.4f}{TARGETS[column, 0]:9.0f}")
+        sample = " ".join(map(str, inputs))
+        print(f"{sample:<28}{low:10.4f}{median:10.4f}{high:10.4f}{TARGETS[column, 0]:9.0f}")
     sides = sum(on_their_sides(network) for network in networks)
     print(f"\nAll four outputs on their sides of 0.5: {sides} of {starts} starts.")
 

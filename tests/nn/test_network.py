@@ -31,7 +31,7 @@ def test_a_seed_or_its_generator_makes_the_same_network() -> None:
         assert np.not_equal(W, different).all()
 
 
-def test_the_documents_network_is_the_default() -> None:
+def test_the_network_of_the_book_is_the_default() -> None:
     network = Network([784, 200, 10], rng=1)
     assert [W.shape for W in network.weights] == [(200, 784), (10, 200)]
     assert network.biases is None

@@ -20,7 +20,7 @@ sys.path.append(str(SCRIPTS))
 from benchmarks.learning import our_epoch  # noqa: E402
 from benchmarks.results import Comparison, spread  # noqa: E402
 from benchmarks.rivals import pytorch_epoch, pytorch_network, sklearn_epoch  # noqa: E402
-from documents_program import DocumentsNetwork  # noqa: E402
+from book_program import BookNetwork  # noqa: E402
 
 
 def run_python(*arguments: str | Path) -> str:
@@ -65,14 +65,14 @@ def test_ratios_are_taken_round_by_round() -> None:
     assert spread(comparison.ratios) == "3 (1 to 5)"
 
 
-def test_the_documents_program_is_our_online_training(csvs: tuple[Path, Path]) -> None:
+def test_the_book_program_is_our_online_training(csvs: tuple[Path, Path]) -> None:
     train, test = (np.loadtxt(path, delimiter=",", dtype=np.uint8) for path in csvs)
-    start = DocumentsNetwork()
+    start = BookNetwork()
     network = Network.from_arrays([start.input_hidden, start.hidden_output])  # in float64, as there
     for _ in range(2):
         train_online(network, scale_pixels(train[:, 1:]), encode_targets(train[:, 0]), 0.3)
     right = network.predict(scale_pixels(test[:, 1:])) == test[:, 0]
-    assert run_python(SCRIPTS / "documents_program.py", *csvs, "2") == f"accuracy {right.mean()}\n"
+    assert run_python(SCRIPTS / "book_program.py", *csvs, "2") == f"accuracy {right.mean()}\n"
     assert right.mean() > 0.6
 
 
@@ -121,8 +121,6 @@ def test_the_launcher_tells_time_memory_and_failure() -> None:
     assert json.loads(run_python(launcher, sys.executable, "-c", "exit(3)"))["code"] == 3
 
 
-@pytest.mark.parametrize(
-    "script", ["benchmark.py", "documents_program.py", "generality.py", "pytorch_program.py"]
-)
+@pytest.mark.parametrize("script", ["benchmark.py", "book_program.py", "generality.py", "pytorch_program.py"])
 def test_a_script_tells_how_to_call_it(script: str) -> None:
     assert run_python(SCRIPTS / script, "--help").startswith(f"usage: {script}")

@@ -71,7 +71,7 @@ def toml_error(folder: Path, text: str | bytes) -> str:
 # The named recipes
 
 
-def test_the_tutorial_is_the_documents_program() -> None:
+def test_the_tutorial_is_the_book_program() -> None:
     tutorial = load_recipe("tutorial")
     assert tutorial == Recipe()
     assert (tutorial.hidden, tutorial.learning_rate, tutorial.epochs, tutorial.batch_size) == (200, 0.3, 5, 1)

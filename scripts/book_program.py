@@ -1,4 +1,8 @@
-"""The MNIST document's program, written plainly from its steps: what its reader would otherwise run."""
+"""The program for MNIST of T. Rashid's book "Make Your Own Neural Network" (2016), written from its steps.
+
+It is what a reader of the book would otherwise run, and what the benchmark compares with. It is complete in
+this file, and does not use `mnist_mlp.nn.plain`, because that loop takes other operations and another time.
+"""
 
 import argparse
 from pathlib import Path
@@ -11,8 +15,8 @@ from numpy.typing import ArrayLike, NDArray
 Floats = NDArray[np.float64]
 
 
-class DocumentsNetwork:
-    """784-200-10 sigmoid units without biases, in float64, trained one row at a time."""
+class BookNetwork:
+    """784-200-10 sigmoid units without biases, in float64, trained one sample at a time."""
 
     def __init__(self, seed: int = 1, learning_rate: float = 0.3) -> None:
         rng = np.random.default_rng(seed)
@@ -21,7 +25,7 @@ class DocumentsNetwork:
         self.learning_rate = learning_rate
 
     def train(self, inputs_list: ArrayLike, targets_list: ArrayLike) -> None:
-        """Update the weights by one row: inputs (784,) and targets (10,)."""
+        """Update the weights by one sample: inputs (784,) and targets (10,)."""
         inputs = np.array(inputs_list, ndmin=2).T
         targets = np.array(targets_list, ndmin=2).T
         hidden_outputs = scipy.special.expit(np.dot(self.input_hidden, inputs))
@@ -36,7 +40,7 @@ class DocumentsNetwork:
         )
 
     def query(self, inputs_list: ArrayLike) -> Any:
-        """The outputs, (10, 1), for one row of inputs, (784,)."""
+        """The outputs, (10, 1), for one sample, (784,)."""
         inputs = np.array(inputs_list, ndmin=2).T
         hidden_outputs = scipy.special.expit(np.dot(self.input_hidden, inputs))
         return scipy.special.expit(np.dot(self.hidden_output, hidden_outputs))
@@ -47,22 +51,18 @@ def scaled(values: list[str]) -> Floats:
     return np.asarray(values[1:], dtype=np.float64) / 255.0 * 0.99 + 0.01
 
 
-def parse() -> argparse.Namespace:
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("train_csv", type=Path, help="mnist_train.csv")
     parser.add_argument("test_csv", type=Path, help="mnist_test.csv")
     parser.add_argument("epochs", type=int, nargs="?", default=5, help="passes over the training digits (5)")
-    return parser.parse_args()
-
-
-def main() -> None:
-    arguments = parse()
+    arguments = parser.parse_args()
     with arguments.train_csv.open() as file:
         training_lines = file.readlines()
     with arguments.test_csv.open() as file:
         test_lines = file.readlines()
 
-    network = DocumentsNetwork()
+    network = BookNetwork()
     for _ in range(arguments.epochs):
         for line in training_lines:
             values = line.split(",")
