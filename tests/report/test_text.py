@@ -101,6 +101,7 @@ def test_bars_are_as_long_as_the_outputs_and_marked() -> None:
     right = output_bars(OUTPUTS, 3, ASCII).split("\n")
     assert right[3].endswith("1.000  answer, true digit")
     assert [line.count("#") for line in right] == [round(output * longest) for output in OUTPUTS]
+    assert max(map(len, output_bars(OUTPUTS, 3, Terminal(200, "ascii")).split("\n"))) == 80
     assert "true digit" not in output_bars(OUTPUTS, None, BLOCKS)
 
 
@@ -116,6 +117,7 @@ def test_the_answer_is_blue_unless_it_is_wrong(label: int | None, color: int) ->
 def test_bars_stand_beside_the_digit_or_below_it_within_a_screen_of_24_lines(mnist_test: Digits) -> None:
     lines = digit_with_bars(seven(), OUTPUTS, 3, ASCII).split("\n")
     assert [line[30:31] for line in lines] == ["", "", *"0123456789", "", ""]
+    assert max(map(len, lines)) == 80
     assert [line[:28].rstrip() for line in lines] == [
         line.rstrip() for line in digit_text(seven(), ASCII).split("\n")
     ]
