@@ -1,7 +1,7 @@
 """What a PyTorch user would write for our recipe `fast`: the same network, settings and data, as one process.
 
 The settings are read from the file of a recipe, so that both programs have the same. The digits are tensors
-in memory; there is no DataLoader, whose work for each row would cost more than the training.
+in memory; there is no DataLoader, whose work for each sample would cost more than the training.
 """
 
 import argparse
@@ -18,31 +18,10 @@ torch: Any = import_module("torch") if find_spec("torch") else None  # --help do
 
 # The settings that this program can follow in one way only; the others are free.
 FIXED = {
-    "init": "normal-fan-in",
-    "biases": True,
-    "loss": "cross-entropy",
-    "optimizer": "momentum",
-    "weight_decay": 0,
-    "schedule": "linear",
-    "decay_fraction": 1,
-    "shuffle": True,
-    "center_inputs": True,
-    "center_hidden": False,
-    "ema_epochs": 0,
-    "validation": 0,
-} | dict.fromkeys(("rotation", "scale", "shear", "shift", "elastic"), 0)
-
-
-def parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("train_csv", type=Path, help="mnist_train.csv")
-    parser.add_argument("test_csv", type=Path, help="mnist_test.csv")
-    parser.add_argument(
-        "recipe", type=Path, metavar="RECIPE.toml", help="all settings, as a run's recipe.toml"
-    )
-    return parser.parse_args()
+    "init": "normal-fan-in", "biases": True, "loss": "cross-entropy", "optimizer": "sgd", "weight_decay": 0,
+    "schedule": "linear", "decay_fraction": 1, "shuffle": True, "center_inputs": True, "center_hidden": False,
+    **dict.fromkeys(("ema_epochs", "validation", "rotation", "scale", "shear", "shift", "elastic"), 0),
+}  # fmt: skip
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -64,23 +43,23 @@ def build(hidden: int, input_mean: float) -> Any:
     for layer in layers:
         torch.nn.init.normal_(layer.weight, 0, layer.in_features**-0.5)
         torch.nn.init.zeros_(layer.bias)
-    with torch.no_grad():  # it starts with zero biases for inputs that are not centred
+    with torch.no_grad():  # it starts with zero biases for inputs that are not centered
         layers[0].bias += layers[0].weight.sum(dim=1) * input_mean
     return torch.nn.Sequential(layers[0], torch.nn.Sigmoid(), layers[1])
 
 
 def train(model: Any, inputs: Any, labels: Any, recipe: dict[str, Any]) -> None:
     targets = torch.nn.functional.one_hot(labels, 10) * 0.98 + 0.01
-    rows, size = len(inputs), recipe["batch_size"]
-    steps_an_epoch = -(-rows // size)
+    size = recipe["batch_size"]
+    steps_an_epoch = -(-len(inputs) // size)
     steps, rising = steps_an_epoch * recipe["epochs"], max(1, recipe["warmup_epochs"] * steps_an_epoch)
     # BCEWithLogitsLoss takes the mean over the ten outputs too, where the recipe's loss is their sum.
     loss_function = torch.nn.BCEWithLogitsLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=0, momentum=recipe["momentum"])
     step = 0
     for _ in range(recipe["epochs"]):
-        order = torch.randperm(rows)
-        for first in range(0, rows, size):
+        order = torch.randperm(len(inputs))
+        for first in range(0, len(inputs), size):
             batch = order[first : first + size]
             rate = recipe["learning_rate"] * min(1, (step + 1) / rising) * (1 - step / steps)
             optimizer.param_groups[0]["lr"] = 10 * rate
@@ -91,7 +70,11 @@ def train(model: Any, inputs: Any, labels: Any, recipe: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    arguments = parse()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("train_csv", type=Path, help="mnist_train.csv")
+    parser.add_argument("test_csv", type=Path, help="mnist_test.csv")
+    parser.add_argument("recipe", type=Path, help="a TOML file of all settings, as a run's recipe.toml")
+    arguments = parser.parse_args()
     if torch is None:
         sys.exit("PyTorch is missing; install it: pip install '.[bench]'")
     recipe = read_recipe(arguments.recipe)

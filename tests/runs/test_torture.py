@@ -1,4 +1,4 @@
-"""Kills, full disks and company: what a run must bear. The scripts do the same for longer."""
+"""Kills, full disks and company: what a run must bear. See tests/scripts/test_reliability.py for more."""
 
 import os
 import shutil
@@ -20,16 +20,9 @@ from mnist_mlp.runs.run import Callbacks, Data, carry_out
 from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import Recipe
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
+ROOT = Path(__file__).parents[2]
 SMALL = Recipe(name="small", epochs=2)
 SMALL_DISK = 4 << 20
-
-
-def script(name: str, *arguments: str) -> str:
-    command = [sys.executable, str(SCRIPTS / name), *arguments]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=150)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def temporary_files(folder: Path) -> list[Path]:
@@ -37,13 +30,6 @@ def temporary_files(folder: Path) -> list[Path]:
 
 
 # Killed
-
-
-@pytest.mark.parametrize("recipe", ["averaged", pytest.param("tutorial", marks=pytest.mark.slow)])
-def test_a_killed_run_goes_on_and_ends_in_the_same_bytes(recipe: str) -> None:
-    # The first of the two kills waits for a checkpoint's temporary file.
-    said = script("torture.py", "--kills=2", "--rows=300", "--epochs=2", f"--recipe={recipe}")
-    assert "2 of 2 byte-identical" in said
 
 
 def test_a_run_killed_right_after_its_scorecard_is_finished_and_tidied(
@@ -67,10 +53,6 @@ def test_a_run_killed_right_after_its_scorecard_is_finished_and_tidied(
 # In company
 
 
-def test_two_at_once_on_an_empty_data_folder_do_each_other_no_harm() -> None:
-    assert "1 of 1 rounds without harm" in script("together.py", "--rounds=1")
-
-
 def test_a_folder_in_use_is_not_taken(tmp_path: Path, csv_files: tuple[Path, Path]) -> None:
     files = ["--train-csv", str(csv_files[0]), "--test-csv", str(csv_files[1])]
     holder = subprocess.Popen(
@@ -84,7 +66,7 @@ def test_a_folder_in_use_is_not_taken(tmp_path: Path, csv_files: tuple[Path, Pat
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        cwd=SCRIPTS.parent,
+        cwd=ROOT,
     )
     with holder:
         assert holder.stdout
@@ -206,7 +188,7 @@ def test_a_limit_on_files_stops_a_run_with_one_line(tmp_path: Path, csv_files: t
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000)),
         capture_output=True,
         text=True,
-        cwd=SCRIPTS.parent,
+        cwd=ROOT,
     )
     assert (stopped.returncode, stopped.stdout) == (1, "")
     assert stopped.stderr == (

@@ -1,21 +1,22 @@
 """The same work as others do it in this process, if they are installed: PyTorch and scikit-learn."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
+from importlib import metadata
 from typing import Any
 
 import numpy as np
 
+from mnist_mlp import Network
 from mnist_mlp.nn.blas import Floats
-from mnist_mlp.nn.network import Network
 
 BOOK, PYTORCH, SKLEARN = "the book's program", "PyTorch", "scikit-learn"
 
-LEARNING_RATE = 0.1  # of the mean over the rows of the loss, which is the sum over the outputs
+LEARNING_RATE = 0.1  # of the mean over the samples of the loss, which is the sum over the outputs
 
 
-def installed(module: str) -> bool:
-    return find_spec(module) is not None
+def installed(distribution: str) -> bool:
+    """Whether a package is installed, by its name in the package index."""
+    return any(metadata.distributions(name=distribution))
 
 
 def pytorch_network(network: Network) -> Any:
@@ -23,10 +24,10 @@ def pytorch_network(network: Network) -> Any:
     import torch  # noqa: PLC0415, only where installed
 
     model = torch.nn.Sequential(torch.nn.Linear(784, 200), torch.nn.Sigmoid(), torch.nn.Linear(200, 10))
+    arrays = [array for layer in zip(network.weights, network.biases or [], strict=True) for array in layer]
     with torch.no_grad():
-        for layer, W, b in zip((model[0], model[2]), network.weights, network.biases or [], strict=True):
-            layer.weight.copy_(torch.from_numpy(W))
-            layer.bias.copy_(torch.from_numpy(b))
+        for parameter, array in zip(model.parameters(), arrays, strict=True):
+            parameter.copy_(torch.from_numpy(array))
     return model
 
 
@@ -60,23 +61,15 @@ def pytorch_answers(network: Network) -> Callable[[Floats], object]:
 
 
 def sklearn_epoch(inputs: Floats, targets: Floats, size: int) -> tuple[Any, Callable[[], object]]:
-    """scikit-learn's network, and its epoch in mini-batches, rows in order.
+    """scikit-learn's network, and its epoch in mini-batches, samples in order.
 
-    It takes ten answers of 0 or 1 a row to mean ten sigmoid outputs with binary cross-entropy, as ours.
+    It takes ten answers of 0 or 1 a sample to mean ten sigmoid outputs with binary cross-entropy, as ours.
     """
     from sklearn.neural_network import MLPClassifier  # noqa: PLC0415, only where installed
 
+    plain = {"alpha": 0, "momentum": 0, "nesterovs_momentum": False, "shuffle": False, "random_state": 1}
     model = MLPClassifier(
-        hidden_layer_sizes=(200,),
-        activation="logistic",
-        solver="sgd",
-        alpha=0,
-        batch_size=size,
-        learning_rate_init=LEARNING_RATE,
-        momentum=0,
-        nesterovs_momentum=False,
-        shuffle=False,
-        random_state=1,
+        (200,), "logistic", solver="sgd", batch_size=size, learning_rate_init=LEARNING_RATE, **plain
     )
     labels = (targets > 0.5).astype(np.intp)
     return model, lambda: model.partial_fit(inputs, labels, classes=np.arange(10))

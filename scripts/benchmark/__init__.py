@@ -1,0 +1,1 @@
+"""Times this program beside what a person would otherwise use."""

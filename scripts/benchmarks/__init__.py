@@ -1,1 +1,0 @@
-"""The parts of the benchmark that `scripts/benchmark.py` runs."""

@@ -1,0 +1,1 @@
+"""What the program must withstand: kills at any moment, company, and broken or hostile files."""

@@ -1,0 +1,171 @@
+"""Hostile files of each kind, and Hypothesis strategies that change valid ones."""
+
+import gzip
+import json
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+_VALUES: SearchStrategy[Any] = st.one_of(
+    st.sampled_from([None, True, -1, 0, 1, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e-320]),
+    st.sampled_from([1e308, -1e308, "", "\x1b[31m" * 40, "\udcff", "a" * 300, "../../x", "NaN", "sigmoid"]),
+    st.sampled_from([[], {}, [[]], {"a": {}}]),
+    st.integers() | st.floats() | st.text(max_size=20),
+)
+_PIECES = [
+    *(
+        b"\0",
+        b"\xff",
+        b"\n",
+        b"\r",
+        b",",
+        b";",
+        b'"',
+        b" ",
+        b".0",
+        b"0.5",
+        b"-1",
+        b"256",
+        b"1e999",
+        b"NaN",
+        b"Infinity",
+        b"null",
+    ),
+    *(b"\x1b[31m", b"\\ud800", b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 3),
+    *(b"[" * 3000, b'{"a":' * 2000, b"9" * 5000),
+]
+
+
+@st.composite
+def changed_bytes(draw: DrawFn, data: bytes) -> bytes:
+    """A file with bytes changed, cut out, repeated or put in, at a few places."""
+    changed = bytearray(data)
+    for _ in range(draw(st.integers(1, 4))):
+        size = len(changed)
+        start = draw(st.integers(0, min(256, size)) | st.integers(0, size))  # headers are at the start
+        end = start + draw(st.integers(0, 20))
+        repeated = bytes(changed[start:end]) * draw(st.integers(0, 20))
+        changed[start:end] = draw(st.just(repeated) | st.binary(max_size=20) | st.sampled_from(_PIECES))
+    if draw(st.integers(0, 3)) == 0:
+        del changed[draw(st.integers(0, len(changed))) :]
+    return bytes(changed)
+
+
+@st.composite
+def _changed_value(draw: DrawFn, value: Any) -> Any:
+    """A value with something replaced, dropped or repeated in its nested lists and objects."""
+    if not isinstance(value, dict | list) or not value or draw(st.integers(0, 9)) == 0:
+        return draw(_VALUES)
+    changed = value.copy()
+    key = draw(st.sampled_from(list(value) if isinstance(value, dict) else range(len(value))))
+    match draw(st.integers(0, 7)):
+        case 0:
+            del changed[key]
+        case 1 if isinstance(changed, dict):
+            changed[str(draw(_VALUES))] = changed[key]
+        case 1 if isinstance(changed, list):
+            changed.insert(key, changed[key])
+        case _:
+            changed[key] = draw(_changed_value(changed[key]))
+    return changed
+
+
+def changed_json(data: bytes | str) -> SearchStrategy[bytes]:
+    """A JSON text with a value changed."""
+    return _changed_value(json.loads(data)).map(lambda value: json.dumps(value).encode())
+
+
+@st.composite
+def changed_toml(draw: DrawFn, data: bytes) -> bytes:
+    """A TOML text with another value for a setting."""
+    lines = data.decode().splitlines()
+    at = draw(st.integers(0, len(lines) - 1))
+    lines[at] = f"{lines[at].split(' = ')[0]} = {json.dumps(draw(_VALUES))}"
+    return "\n".join(lines).encode()
+
+
+@st.composite
+def changed_arrays(draw: DrawFn, data: bytes) -> bytes:
+    """A safetensors file with a value changed in its header, in its metadata or in its arrays."""
+    length = int.from_bytes(data[:8], "little")
+    header, arrays = json.loads(data[8 : 8 + length]), data[8 + length :]
+    match draw(st.integers(0, 2)):
+        case 0:
+            header = draw(_changed_value(header))
+        case 1:
+            header["__metadata__"]["json"] = draw(changed_json(header["__metadata__"]["json"])).decode()
+        case _:
+            numbers = np.frombuffer(arrays, np.float32).copy()
+            places = draw(st.lists(st.integers(0, len(numbers) - 1), min_size=1, max_size=3))
+            numbers[places] = draw(st.sampled_from([np.nan, np.inf, 3e38, -3e38, 1e-40, 0]))
+            arrays = numbers.tobytes()
+    return safetensors(header, arrays)
+
+
+def changed_gzip(data: bytes) -> SearchStrategy[bytes]:
+    """A compressed file with bytes changed before they were compressed."""
+    return changed_bytes(gzip.decompress(data)).map(lambda changed: gzip.compress(changed, 1))
+
+
+def idx(shape: tuple[int, ...], kind: int = 8) -> bytes:
+    """The header of an IDX file; kind 8 is unsigned bytes."""
+    return bytes([0, 0, kind, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)
+
+
+def safetensors(header: object, data: bytes = b"") -> bytes:
+    """A safetensors file of a header and the bytes of its arrays."""
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
+def hostile_idx() -> list[bytes]:
+    shapes = ((2**32 - 1, 28, 28), (2**32 - 1, 2**32 - 1, 2**32 - 1), (0, 28, 28))
+    return [b"", *map(idx, shapes), idx((1, 28, 28), 0x0D) + bytes(784), idx((3, 27, 28)) + bytes(2268)]
+
+
+def hostile_gzip() -> list[bytes]:
+    headers = (b"", idx((2**32 - 1, 28, 28)), idx((20, 28, 28)), idx((130_000, 28, 28)))
+    bombs = [gzip.compress(header + bytes(100 << 20), 1) for header in headers]
+    return [*map(gzip.compress, hostile_idx()), *bombs, gzip.compress(b"") * 100_000, gzip.compress(bombs[0])]
+
+
+def hostile_csv() -> list[bytes]:
+    row = b",".join([b"1"] * 785) + b"\n"
+    return [
+        *(b"", b"\n" * 3_000_000, b"," * 3_000_000, b"9" * 3_000_000, b'"' * 3_000_000),
+        *(b"<html>" + bytes(10_000), b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 1000, b"\xef\xbb\xbf" * 1000),
+        *(b"\xff\xfe1\0,\0", b"1," * 784 + b"\x1b[2J\n", row * 300 + b"0" * 100_000),
+        *((b" " * 300).join([b"1,"] * 784) + b"1\n", gzip.compress(bytes(100 << 20), 1)),
+    ]
+
+
+def hostile_arrays() -> list[bytes]:
+    huge = {"dtype": "F32", "shape": [2**20, 2**20], "data_offsets": [0, 2**42]}
+    empty = {"dtype": "F32", "shape": [0, 2**59], "data_offsets": [0, 0]}
+    headers = [
+        {"layers.0.weight": huge, "__metadata__": {"json": "{}"}},
+        {"layers.0.weight": empty, "__metadata__": {"json": '{"activations":["sigmoid"]}'}},
+        {"__metadata__": {"json": "[" * 100_000}},
+        {"__metadata__": {"json": '{"a":' + "9" * 100_000 + "}"}},
+        {str(i): empty for i in range(20_000)},
+    ]
+    others = [b"", b"\xff" * 8, (2**62).to_bytes(8, "little") + b"{}", b"PK\x03\x04" + bytes(1000)]
+    return [*map(safetensors, headers), *others, b"\x80\x04cos\nsystem\n(S'touch owned'\ntR."]
+
+
+def hostile_json() -> list[bytes]:
+    return [
+        *(b"", b"null", b"[" * 100_000, b'{"a":' * 50_000, b"9" * 100_000, b'{"confusion": 1e999}'),
+        *(b"[" + b"{}," * 600_000 + b"{}]", b"\xff\xfe" + b"{\0}\0", b"\xef\xbb\xbf{}"),
+    ]
+
+
+def hostile_toml() -> list[bytes]:
+    return [
+        *(b"", bytes(70_000), b".".join([b"a"] * 32_000) + b"=1", b"epochs=" + b"9" * 60_000),
+        *(b"a=" + b"[" * 30_000, b"a=" + b"{b=" * 10_000, b'name="' + b"x" * 60_000 + b'"'),
+        *(b'epochs="\\u001b[31m"', b'base="\\u0007"', b"learning_rate=nan", b"epochs=1979-05-27"),
+        *(b"[[a]]\nb=1\n" * 6000, b"".join(b"[a%d.b]\nc=1\n" % i for i in range(900))),
+    ]

@@ -1,0 +1,119 @@
+"""What the program must withstand, in small; the scripts do the same for longer."""
+
+from pathlib import Path
+
+import pytest
+
+from mnist_mlp.errors import MnistMlpError
+from scripts.reliability import kill, together
+from scripts.reliability.fuzz import Reader, feed, fuzz, readers
+
+KINDS = ["csv", "idx", "gz", "model", "checkpoint", "recipe", "scorecard", "plan"]
+
+
+@pytest.fixture(scope="module")
+def all_readers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Reader]:
+    return {reader.kind: reader for reader in readers(tmp_path_factory.mktemp("valid"))}
+
+
+# Broken and hostile files
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_valid_files_are_read_and_changed_ones_at_least_refused(
+    all_readers: dict[str, Reader], kind: str, tmp_path: Path
+) -> None:
+    reader = all_readers[kind]
+    assert {feed(reader, data) for data in reader.valid.values()} == {"read"}
+    counts = fuzz(reader, tmp_path, seeds=[1], examples=40, hostile=False)
+    assert counts["defects"] == 0
+    assert counts["read"] + counts["refused"] == 40
+    assert counts["refused"] > 10
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_hostile_files_do_no_harm(all_readers: dict[str, Reader], kind: str, tmp_path: Path) -> None:
+    assert fuzz(all_readers[kind], tmp_path, seeds=[])["defects"] == 0
+
+
+class Panic(BaseException):
+    """What a library written in Rust raises is no Exception."""
+
+
+def raise_a_panic(_: Path) -> None:
+    raise Panic("\x1b[31m")
+
+
+def raise_another_error(_: Path) -> None:
+    raise ValueError("broken")
+
+
+def refuse_in_two_lines(_: Path) -> None:
+    raise MnistMlpError("the file\nis broken")
+
+
+def refuse_in_color(_: Path) -> None:
+    raise MnistMlpError("\x1b[31mbroken")
+
+
+def leave_a_temporary_file(path: Path) -> None:
+    path.with_suffix(".tmp").touch()
+
+
+def take_much_memory(_: Path) -> int:
+    return len(bytes(65 * 2**20))
+
+
+@pytest.mark.parametrize(
+    ("read", "fault"),
+    [
+        (raise_a_panic, "Panic: \\x1b[31m"),
+        (raise_another_error, "ValueError: broken"),
+        (refuse_in_two_lines, "refused with 'the file\\nis broken'"),
+        (refuse_in_color, "refused with '\\x1b[31mbroken'"),
+        (leave_a_temporary_file, "a.tmp is left behind"),
+        (take_much_memory, "bytes allocated for"),
+    ],
+)
+def test_a_defect_is_found(
+    read: object, fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(read)
+    counts = fuzz(Reader("odd", read, {"a": b"valid"}, []), tmp_path, seeds=[1, 2], examples=5)
+    assert counts["defects"] == 1
+    assert fault in capsys.readouterr().out
+    assert (tmp_path / "odd-defect").exists()
+
+
+def test_the_file_that_shows_a_defect_is_kept_and_small(tmp_path: Path) -> None:
+    def read(path: Path) -> None:
+        if b"\xff" in path.read_bytes():
+            raise ValueError("reads no such byte")
+
+    reader = Reader("odd", read, {"a": b"valid"}, hostile=[])
+    assert fuzz(reader, tmp_path, seeds=range(9))["defects"] == 1
+    kept = (tmp_path / "odd-defect").read_bytes()
+    assert b"\xff" in kept
+    assert len(kept) < 15
+
+
+# Killed, and in company
+
+
+@pytest.mark.parametrize("recipe", ["averaged", pytest.param("tutorial", marks=pytest.mark.slow)])
+def test_a_killed_run_is_resumed_to_the_same_bytes(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
+    # The first kill waits for a checkpoint's temporary file.
+    assert kill.main(["--kills=1", "--samples=300", "--epochs=2", f"--recipe={recipe}"]) == 0
+    said = capsys.readouterr().out
+    assert "killed while writing a checkpoint (aimed)" in said or "killed between checkpoints (aimed)" in said
+    assert "1 of 1 byte-identical, with nothing left over" in said
+
+
+@pytest.mark.parametrize("folder", [[], pytest.param(["--same-folder"], marks=pytest.mark.slow)])
+def test_two_at_once_on_an_empty_data_folder_do_each_other_no_harm(
+    folder: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert together.main(["--rounds=1", *folder]) == 0
+    assert "1 of 1 rounds without harm" in capsys.readouterr().out
