@@ -145,7 +145,7 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
             return digits
         remove_leftovers(path.parent)
         with ThreadPoolExecutor(1) as thread:
-            digest = thread.submit(_digest, path, state)
+            digest = thread.submit(_digest, path)
             with suppress(StorageError):  # a folder without permission, a full disk
                 blocks = _blocks(file, state, progress)
                 write_cache(cache, blocks, lambda: {**state, "sha256": digest.result()})
@@ -155,10 +155,8 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
             return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: digest.result()})
 
 
-def _digest(path: Path, state: State) -> str:
-    with path.open("rb", buffering=0) as file:
-        _check_unchanged(file, state)
-        file.seek(0)
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -173,14 +171,10 @@ def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[N
             progress(Path(file.name).name, file.tell(), size)
         count += len(rows)
         yield rows
-    _check_unchanged(file, state)
-    if not count:
-        raise ValueError("holds no digits; there should be a line for each")
-
-
-def _check_unchanged(file: FileIO, state: State) -> None:
     if state_of(file) != state:
         raise ValueError("changed while it was read; try again")
+    if not count:
+        raise ValueError("holds no digits; there should be a line for each")
 
 
 def describe_csv(path: str | Path) -> str:

@@ -93,13 +93,14 @@ def transfer(
     receiver = _Receiver(file, largest)
     thread = threading.Thread(target=receiver.receive, args=(url, limits.window), daemon=True)
     thread.start()
-    since, done_before = time.monotonic(), 0
+    since, done_before, is_going_on = time.monotonic(), 0, True
     try:
-        while thread.is_alive():
+        while is_going_on:
             thread.join(0.05)
+            is_going_on = thread.is_alive()
             report(receiver.done, receiver.total)
             seconds = time.monotonic() - since
-            if seconds > limits.window and thread.is_alive():
+            if seconds > limits.window and is_going_on:
                 if receiver.done - done_before < seconds * limits.rate:
                     raise TransferError(f"sent less than {limits.rate:,g} bytes a second")
                 since, done_before = since + seconds, receiver.done

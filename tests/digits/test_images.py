@@ -35,7 +35,7 @@ def test_digits_are_shown_in_one_short_line() -> None:
         (IMAGES / 255, LABELS, r"images must be uint8 .*, not float64"),
         (IMAGES, LABELS.astype(int), r"labels must be uint8 \(n\), not int64"),
         (IMAGES, LABELS[:2], "3 images do not go with 2 labels"),
-        (IMAGES, np.array([0, 10, 11], np.uint8), "sample 1: 10 is not a label from 0 to 9"),
+        (IMAGES, np.array([0, 10, 3], np.uint8), "sample 1: 10 is not a label from 0 to 9"),
     ],
 )
 def test_digits_of_another_form(images: NDArray[np.uint8], labels: NDArray[np.uint8], message: str) -> None:
