@@ -18,9 +18,7 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 
 if __name__ == "__main__":  # before NumPy is imported
-    for setting in [
-        n for n in os.environ if n == "PYTHONPATH" or n.startswith(("OPENBLAS_", "OMP_", "MKL_"))
-    ]:
+    for setting in [n for n in os.environ if n.startswith(("OPENBLAS_", "OMP_", "MKL_", "PYTHONPATH"))]:
         del os.environ[setting]
 
 from threadpoolctl import threadpool_info
@@ -59,9 +57,7 @@ def machine() -> str:
     kernels = {pool["architecture"] for pool in threadpool_info() if pool["internal_api"] == "openblas"}
     facts["BLAS kernels"] = ", ".join(sorted(kernels))
     names = filter(installed, ("numpy", "scipy", "torch", "scikit-learn"))
-    facts["versions"] = ", ".join(
-        [f"Python {platform.python_version()}", *(f"{n} {version(n)}" for n in names)]
-    )
+    facts["Python"] = ", ".join([platform.python_version(), *(f"{name} {version(name)}" for name in names)])
     return "".join(f"- {name}: {value}\n" for name, value in facts.items())
 
 
@@ -79,7 +75,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
 
 def main(arguments: list[str] | None = None) -> None:
     asked = parse(arguments)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder of large files goes
     train, test = (load_mnist(ROOT / "data", split) for split in ("train", "test"))
     if asked.quick:
         train, test, asked.rounds, asked.whole_rounds = train[:300], test[:100], 1, 1
@@ -100,4 +95,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the folder of large files goes
     main()

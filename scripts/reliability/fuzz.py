@@ -139,7 +139,7 @@ def feed(reader: Reader, data: bytes) -> str:
     Raises:
         DefectError: if it was neither, or not decently.
     """
-    message, faults = "", []
+    message, faults = None, []
     with TemporaryDirectory() as folder:
         path = Path(folder, next(iter(reader.valid)))
         path.write_bytes(data)
@@ -157,7 +157,7 @@ def feed(reader: Reader, data: bytes) -> str:
             seconds, allocated = time.process_time() - begin, tracemalloc.get_traced_memory()[1]
             tracemalloc.stop()
         faults += [f"{left.name} is left behind" for left in path.parent.rglob("*.tmp")]
-    if message != escape_controls(message) or "\n" in message or len(message) > 700:
+    if message is not None and not (message.isprintable() and 0 < len(message) < 700):
         faults.append(f"refused with {message!r:.300}")
     if allocated > 2**26 + 4 * len(data):
         faults.append(f"{allocated:,} bytes allocated for {len(data):,}")

@@ -30,31 +30,22 @@ def run_python(*arguments: str | Path) -> str:
 @pytest.mark.parametrize(
     ("parts", "lines"),
     [
-        (
-            ["online", "predictions", "distorting", "help"],
-            ["online training by `tutorial`", "100 at once", "a prediction alone", "distorting", "--help"],
-        ),
-        (
-            ["tutorial", "reading", "growth"],
-            [
-                "whole `tutorial`, 1 epoch",
-                "reading the training CSV",
-                "training by `fast`, 300 to 600 samples",
-            ],
-        ),
-        pytest.param(["fast", "batches"], ["train --recipe fast"], marks=pytest.mark.slow),
+        ("online predictions", ["online training by `tutorial`", "100 at once", "a prediction alone"]),
+        ("tutorial reading help", ["whole `tutorial`, 1 epoch", "reading the training CSV", "--help"]),
+        ("distorting", ["distorting, one thread"]),
+        pytest.param("fast batches", ["train --recipe fast"], marks=pytest.mark.slow),
+        pytest.param("growth", ["training by `fast`, 300 to 600 samples"], marks=pytest.mark.slow),
     ],
-    ids=lambda value: value[0],
 )
 def test_every_part_runs_on_a_few_digits(
-    parts: list[str], lines: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    parts: str, lines: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table = tmp_path / "docs" / "benchmark.md"
-    main(["--quick", "--out", str(table), *(f"--only={part}" for part in parts)])
+    main(["--quick", "--out", str(table), *(f"--only={part}" for part in parts.split())])
     printed = capsys.readouterr().out
     assert printed == table.read_text(encoding="utf-8")
     assert all(line in printed for line in lines)
-    assert table.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    assert table.with_suffix(".png").exists() == ("| other |" in printed)  # a picture of comparisons alone
 
 
 def test_ratios_are_taken_round_by_round() -> None:
