@@ -1,23 +1,19 @@
-"""Each activation with its value and its derivative side by side.
-
-Every derivative is computed from the activation's own output y, and not from the weighted sum z.
-"""
+"""Each activation with its value and its derivative side by side."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from mnist_mlp.nn.blas import Floats
 
 
-@dataclass(frozen=True)
-class Activation:
+class Activation(NamedTuple):
     """What a layer makes of its weighted sums.
 
     Attributes:
         value: computes outputs y from weighted sums z, as a new array of the same shape and dtype.
-        derivative: computes the derivatives dy/dz from outputs y, likewise.
+        derivative: computes the derivatives dy/dz from the outputs y, likewise.
     """
 
     value: Callable[[Floats], Floats]

@@ -1,27 +1,25 @@
 """Each loss with its value and its rule for backpropagation side by side.
 
-The output error of all of them is ``outputs - targets``. They differ in where it is multiplied by the
-derivative of the output activation.
+The output error is always ``outputs - targets``. The rules differ in where it is multiplied by the derivative
+of the output activation.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from mnist_mlp.nn.blas import Floats
 
 
-@dataclass(frozen=True)
-class Loss:
-    """A loss, as a value and as a rule for backpropagation.
+class Loss(NamedTuple):
+    """A loss.
 
     Attributes:
         value: computes the loss of each sample, (n,), from outputs and targets, both (n, n_out).
         outputs: the output activations that the rule is correct for.
-        derivative_in_output_layer: whether the output layer's own weights learn from the error times the
-            derivative (else from the error).
-        derivative_backpropagated: whether the error times the derivative is backpropagated (else the error).
+        derivative_in_output_layer: whether the output layer's own weights learn from error times derivative.
+        derivative_backpropagated: whether error times derivative is what the layers before learn from.
     """
 
     value: Callable[[Floats, Floats], Floats]
@@ -36,8 +34,7 @@ def _squared_error(y: Floats, t: Floats) -> Floats:
 
 def _cross_entropy(y: Floats, t: Floats) -> Floats:
     """Binary cross-entropy of each output, -sum of t log(y) + (1 - t) log(1 - y)."""
-    # An output may round to 0 or 1, where the logarithm is infinite though that of the exact output is not.
-    eps = np.finfo(y.dtype).eps
+    eps = np.finfo(y.dtype).eps  # an output that rounds to 0 or 1 is not exactly that: no infinite logarithm
     y = np.clip(y, eps, 1 - eps)
     return np.asarray(-(t * np.log(y) + (1 - t) * np.log1p(-y)).sum(axis=1))
 

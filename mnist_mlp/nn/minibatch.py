@@ -88,15 +88,7 @@ Optimizer = SGD | Adam
 class MiniBatchTrainer:
     """Trains a network on one mini-batch after another, in place.
 
-    Args:
-        network: the network to train.
-        batch_size: the most samples that a batch can have.
-        loss: see `mnist_mlp.nn.losses`.
-        optimizer: with its settings.
-        train_biases: whether the biases, where there are any, learn too.
-
-    Raises:
-        NetworkError: if the loss does not fit the output activation.
+    The arguments are as for `online.train_online`; `batch_size` is the most samples that a batch can have.
     """
 
     def __init__(
@@ -117,18 +109,15 @@ class MiniBatchTrainer:
         self._steps = np.zeros(1)
 
     def step(self, inputs: Floats, targets: Floats, learning_rate: float) -> Floats:
-        """Take one step down the mean gradient of a batch.
+        """Take one step down the mean gradient of the samples, at most `batch_size`.
 
         Args:
-            inputs: (n, n_in), at least one sample and at most `batch_size`.
+            inputs: (n, n_in).
             targets: (n, n_out).
             learning_rate: of this step.
 
         Returns:
             The outputs of the samples before the step, (n, n_out).
-
-        Raises:
-            NetworkError: if the shapes do not fit.
         """
         x, t = self._network.as_batch(inputs, targets)
         n, most = len(x), self._ones.size

@@ -15,9 +15,10 @@ from mnist_mlp.nn.blas import Floats, product
 from mnist_mlp.nn.losses import LOSSES, Loss
 
 FORMAT_VERSION = 1
-# `forward` takes this many samples at once, fewer where the outputs of their layers would fill the memory.
-_SAMPLES_AT_ONCE, _OUTPUTS_AT_ONCE = 1000, 1 << 24
-_PARAMETERS_SHOWN = 50  # `print` shows all weights and biases of a network that has no more than this
+_SAMPLES_AT_ONCE = (
+    1000  # `forward` takes no more, so that the outputs of the hidden layers fill little memory
+)
+_PARAMETERS_SHOWN = 50  # `print` shows all weights and biases of a network that has no more
 
 INITIALIZATIONS = {
     "uniform": lambda rng, n_out, n_in: rng.random((n_out, n_in)) - 0.5,
@@ -35,8 +36,8 @@ class Network:
 
     Args:
         sizes: units a layer, the inputs first: ``[784, 200, 10]``.
-        activations: one name a layer after the inputs: sigmoid, tanh, relu or linear, for the last layer
-            also softmax. All sigmoid if omitted.
+        activations: one name a layer after the inputs: sigmoid (all, if omitted), tanh, relu, linear, for the
+            last layer also softmax.
         init: how the weights are drawn: ``uniform`` in [-0.5, 0.5), or normal with the standard deviation
             1/sqrt(n_out) (``normal-fan-out``) or 1/sqrt(n_in) (``normal-fan-in``).
         biases: whether the layers have biases; they start at zero.
@@ -64,9 +65,7 @@ class Network:
         dtype: DTypeLike = np.float32,
     ) -> None:
         if len(sizes) < 2 or min(sizes) < 1:
-            raise NetworkError(
-                f"sizes {list(sizes)}: a network needs inputs and at least one layer, all above 0"
-            )
+            raise NetworkError(f"sizes {list(sizes)}: a network needs at least two, all of them above 0")
         _check_known("init", init, INITIALIZATIONS)
         rng = np.random.default_rng(rng)
         weights = [INITIALIZATIONS[init](rng, n_out, n_in).astype(dtype) for n_in, n_out in pairwise(sizes)]
@@ -140,10 +139,10 @@ class Network:
 
     def __str__(self) -> str:
         count = sum(array.size for array in self.parameters())
-        lines = [f"network {'-'.join(map(str, self.sizes))}, {self.dtype}"]
-        for i, (W, name) in enumerate(zip(self.weights, self.activations, strict=True)):
+        lines = [f"network {'-'.join(map(str, self.sizes))}, {self.dtype}, {count:,} parameters"]
+        for i, W in enumerate(self.weights):
             biases = f" + {len(W)} biases" if self.biases else ""
-            lines.append(f"  layer {i}: {W.shape[1]} -> {W.shape[0]} {name}, {W.size:,} weights{biases}")
+            lines.append(f"  layer {i}: {W.size:,} weights{biases}, {self.activations[i]}")
             if count <= _PARAMETERS_SHOWN:
                 given = [("weights", W)] + ([("biases ", self.biases[i])] if self.biases else [])
                 for what, array in given:
@@ -151,20 +150,16 @@ class Network:
                     lines.append(
                         start + np.array2string(array, precision=9, suppress_small=True, prefix=start)
                     )
-        return "\n".join([*lines, f"  {count:,} parameters"])
+        return "\n".join(lines)
 
     def forward(self, inputs: ArrayLike) -> Floats:
-        """Compute the outputs, (n, n_out), of inputs (n, n_in); with huge weights they may not be finite.
-
-        Raises:
-            NetworkError: if the inputs are not a matrix of n_in columns.
-        """
+        """Compute the outputs, (n, n_out), of inputs (n, n_in), or raise NetworkError if these do not fit."""
         x = self._as_samples("inputs", inputs, self.sizes[0])
         outputs = np.empty((len(x), self.sizes[-1]), self.dtype)
-        n = max(1, min(_SAMPLES_AT_ONCE, _OUTPUTS_AT_ONCE // sum(self.sizes[1:])))
         with np.errstate(over="ignore", invalid="ignore"):
-            for first in range(0, len(x), n):
-                outputs[first : first + n] = self.layer_outputs(x[first : first + n])[-1]
+            for first in range(0, len(x), _SAMPLES_AT_ONCE):
+                part = slice(first, first + _SAMPLES_AT_ONCE)
+                outputs[part] = self.layer_outputs(x[part])[-1]
         return outputs
 
     def predict(self, inputs: ArrayLike) -> NDArray[np.intp]:
@@ -174,7 +169,7 @@ class Network:
     def gradients(
         self, inputs: ArrayLike, targets: ArrayLike, loss: str = "squared-error"
     ) -> tuple[list[Floats], list[Floats] | None]:
-        """Compute the gradients of the mean loss of the samples, in the same layout as weights and biases.
+        """Compute the gradients of the mean loss by the weights and biases, in the same layout as these.
 
         Args:
             inputs: (n, n_in), at least one sample.
@@ -203,10 +198,9 @@ class Network:
         return y
 
     def layer_deltas(self, y: Sequence[Floats], targets: Floats, loss: Loss) -> list[Floats]:
-        """Go backward, from what `layer_outputs` returned and the targets (n, n_out).
+        """Go backward, from y that `layer_outputs` returned and targets (n, n_out).
 
-        Returns:
-            For each layer the derivatives of each sample's loss by the layer's weighted sums, (n, n_out).
+        Return for each layer the derivatives of each sample's loss by the layer's weighted sums, (n, n_out).
         """
         derivatives = [ACTIVATIONS[name].derivative for name in self.activations]
         error: Floats = y[-1] - targets
@@ -246,14 +240,9 @@ class Network:
         return samples
 
     def save(self, path: str | Path, metadata: Mapping[str, Any] | None = None) -> None:
-        """Write the network to a safetensors file, whole or not at all.
+        """Write the network to a safetensors file, whole or not at all, or raise StorageError.
 
-        Args:
-            path: the file.
-            metadata: what else the file should say, as plain JSON values; `self.metadata` if omitted.
-
-        Raises:
-            StorageError: if the file cannot be written.
+        The metadata are what else the file should say, as plain JSON values; `self.metadata` if omitted.
         """
         arrays = {f"layers.{i}.weight": W for i, W in enumerate(self.weights)}
         arrays |= {f"layers.{i}.bias": b for i, b in enumerate(self.biases or [])}

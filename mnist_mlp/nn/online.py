@@ -74,7 +74,7 @@ class OnlineTrainer:
     def __init__(self, network: Network, loss: str = "raw-error", *, train_biases: bool = True) -> None:
         self._network = network
         self._loss = network.checked_loss(loss)
-        self._train_biases = network.biases is not None and train_biases
+        self._trained_biases = network.biases if train_biases else None
         # Each row of the buffers belongs to a sample and holds the numbers of all layers, side by side.
         sizes = network.sizes[1:]
         self._layers = [slice(start, stop) for start, stop in pairwise(accumulate(sizes, initial=0))]
@@ -90,14 +90,10 @@ class OnlineTrainer:
     def train(
         self, inputs: Floats, targets: Floats, learning_rate: float, gram_cache: list[Floats] | None = None
     ) -> Floats:
-        """Train like `train_online`, which has the same arguments, except that finite inputs are not checked.
+        """Do what `train_online` does, without its check of the numbers.
 
-        Args:
-            inputs: (n, n_in).
-            targets: (n, n_out).
-            learning_rate: of every update.
-            gram_cache: an empty list, which is filled with the Gram matrix of each block. Given again with
-                the same inputs, it saves a third of the large products.
+        `gram_cache` is an empty list, which is filled with the Gram matrix of each block. Given again with
+        the same inputs, it saves a third of the large products.
         """
         x, t = self._network.as_batch(inputs, targets)
         x = np.ascontiguousarray(x)
@@ -115,13 +111,13 @@ class OnlineTrainer:
 
     def _train_block(self, x: Floats, targets: Floats, gram: Floats) -> Floats:
         """Train on at most BLOCK_SIZE samples, and return their outputs."""
-        n, W, biases = len(x), self._network.weights[0], self._network.biases
-        half, step, first, last = self._halves[0], -self._learning_rate, self._layers[0], self._layers[-1]
+        n, W, biases, half = len(x), self._network.weights[0], self._network.biases, self._halves[0]
+        step, first, last = -self._learning_rate, self._layers[0], self._layers[-1]
         self._sums[:n, first] = product(x, W.T, scale=half)
         np.multiply(gram, half * step, out=self._gram[:n, :n])
         if biases is not None:
             self._sums[:n, first] += half * biases[0]
-        if self._train_biases:
+        if self._trained_biases:
             self._gram[:n, :n] += half * step  # a bias is the weight of an input that is always 1
         self._outputs[:n] = 0.5
         self._deltas[:n, last] = -targets
@@ -131,8 +127,8 @@ class OnlineTrainer:
 
         deltas = self._deltas[:n, first]
         multiply_into(W, deltas.T, x, scale=step, keep=1.0)
-        if biases is not None and self._train_biases:
-            biases[0] += step * deltas.sum(axis=0)
+        if self._trained_biases:
+            self._trained_biases[0] += step * deltas.sum(axis=0)
         return self._outputs[:n, last]
 
     def _sample_calls(self, t: int) -> Iterator[Call]:
@@ -153,7 +149,7 @@ class OnlineTrainer:
         yield from self._activate(0, z[0], y[0])
         for i in range(1, last + 1):
             half = self._halves[i]
-            if biases is not None:
+            if biases:
                 yield partial(np.copyto, z[i], biases[i])
             yield multiplication(z[i], weights[i], y[i - 1], scale=half, keep=half if biases else 0.0)
             yield from self._activate(i, z[i], y[i])
@@ -175,8 +171,8 @@ class OnlineTrainer:
 
         for i in range(1, last + 1):
             yield outer_addition(weights[i], delta[i], y[i - 1], scale=step)
-            if biases is not None and self._train_biases:
-                yield addition(biases[i], delta[i], scale=step)
+            if self._trained_biases:
+                yield addition(self._trained_biases[i], delta[i], scale=step)
 
     def _activate(self, i: int, z: Floats, y: Floats) -> Iterator[Call]:
         """Compute the outputs y of layer i. A sigmoid is 1/2 + 1/2 tanh(z / 2): two calls of few numbers."""

@@ -36,14 +36,13 @@ def forward(network: Network, x: Floats) -> list[Floats]:
     """Return y_0, ..., y_L for one sample: the inputs x, (n_in,), then each layer's outputs, (n_out,)."""
     y = [x]
     for i, W in enumerate(network.weights):
-        z = W @ y[i] + network.biases[i] if network.biases else W @ y[i]
         value, _ = ACTIVATIONS[network.activations[i]]
-        y.append(value(z))
+        y.append(value(W @ y[i] + network.biases[i] if network.biases else W @ y[i]))
     return y
 
 
-def backward(network: Network, y: list[Floats], target: Floats, loss: str) -> list[Floats]:
-    """Return delta_1, ..., delta_L, (n_out,) of each layer, for y of `forward` and the target, (n_out,).
+def backward(network: Network, y: list[Floats], t: Floats, loss: str) -> list[Floats]:
+    """Return delta_1, ..., delta_L, (n_out,) of each layer, for y of `forward` and the target t, (n_out,).
 
     The losses differ in the last layer only:
 
@@ -54,7 +53,7 @@ def backward(network: Network, y: list[Floats], target: Floats, loss: str) -> li
       squared-error, but e_(L-1) = W_L^T e_L, without the derivative of the sigmoid.
     """
     deltas: list[Floats] = []
-    error, last = y[-1] - target, len(network.weights) - 1
+    error, last = y[-1] - t, len(network.weights) - 1
     for i in range(last, -1, -1):
         _, derivative = ACTIVATIONS[network.activations[i]]
         cancels = i == last and loss in ("cross-entropy", "softmax-cross-entropy")
@@ -75,10 +74,9 @@ def train(
 ) -> Floats:
     """Train on each sample once, in order, with one update a sample, in place: see `online.train_online`."""
     outputs = []
-    for x, target in zip(inputs, targets, strict=True):
+    for x, t in zip(inputs, targets, strict=True):
         y = forward(network, x)
-        deltas = backward(network, y, target, loss)
-        for i, delta in enumerate(deltas):
+        for i, delta in enumerate(backward(network, y, t, loss)):
             network.weights[i] -= learning_rate * np.outer(delta, y[i])
             if network.biases and train_biases:
                 network.biases[i] -= learning_rate * delta

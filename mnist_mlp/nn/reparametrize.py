@@ -46,14 +46,11 @@ def from_training(
     center_hidden: bool = False,
     softmax: bool = False,
 ) -> Network:
-    """Return a copy with sigmoid units that takes inputs as they are; takes the options of `to_training`.
+    """Return a copy with sigmoid units that takes inputs as they are; the options are as for `to_training`.
 
     A softmax depends only on the differences of its weighted sums, so all output biases may be moved by one
     number. For sigmoid outputs they are moved so that over the inputs (n, n_in) the two largest sums have the
     mean 0: then the largest output is mostly above 1/2, and the others are below.
-
-    Raises:
-        NetworkError: if the network has other hidden units, or no biases to change.
     """
     copy = network.copy()
     if center_hidden:

@@ -1,11 +1,8 @@
 import math
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mnist_mlp.nn.activations import ACTIVATIONS
@@ -51,31 +48,6 @@ def test_softmax(dtype: Dtype) -> None:
     np.testing.assert_allclose(y, [[0.25, 0.75], [0.25, 0.75], [1.0, 0.0], [0.5, 0.5]], atol=1e-6)
     with pytest.raises(TypeError, match="no derivative for each unit"):
         ACTIVATIONS["softmax"].derivative(y)
-
-
-FUNCTIONS: dict[str, Callable[[float], float]] = {
-    "sigmoid": lambda z: 1 / (1 + math.exp(-z)) if z > -700 else 0.0,
-    "tanh": math.tanh,
-    "relu": lambda z: max(z, 0.0),
-    "linear": lambda z: z,
-}
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.sampled_from(sorted(FUNCTIONS)),
-    st.sampled_from([np.float32, np.float64]),
-    st.lists(st.floats(-(2.0**100), 2.0**100, width=32), min_size=1, max_size=20),
-)
-def test_short_and_long_arrays_give_the_textbook_functions(
-    name: str, dtype: Dtype, numbers: list[float]
-) -> None:
-    short = np.array(numbers, dtype)
-    long = np.tile(short, 1000)
-    expected = np.array([FUNCTIONS[name](float(z)) for z in short])
-    near = 8 * float(np.finfo(dtype).eps)
-    np.testing.assert_allclose(ACTIVATIONS[name].value(short), expected, rtol=near, atol=near)
-    np.testing.assert_allclose(ACTIVATIONS[name].value(long)[: len(short)], expected, rtol=near, atol=near)
 
 
 # Losses

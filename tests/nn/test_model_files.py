@@ -1,0 +1,161 @@
+"""Saving and loading a network; what other programs or an attacker might put into a model file."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import safetensors.numpy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mnist_mlp import MnistMlpError, Network
+from mnist_mlp.nn.network import NetworkError
+
+Array = NDArray[Any]
+
+
+@pytest.mark.parametrize("biases", [False, True])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_saved_network_comes_back(tmp_path: Path, dtype: type, biases: bool) -> None:
+    path = tmp_path / "model.safetensors"
+    network = Network([6, 5, 4, 3], ["tanh", "relu", "sigmoid"], biases=biases, rng=1, dtype=dtype)
+    network.save(path, {"seed": 1})
+    loaded = Network.load(path)
+    assert (loaded.activations, loaded.metadata) == (network.activations, {"seed": 1})
+    for array, expected in zip(loaded.parameters(), network.parameters(), strict=True):
+        assert array.dtype == dtype
+        np.testing.assert_array_equal(array, expected)
+    loaded.save(tmp_path / "again")
+    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+
+
+def test_the_file_is_the_same_each_time_and_others_can_read_it(tmp_path: Path) -> None:
+    network = Network([6, 5, 3], biases=True, rng=1)
+    network.save(tmp_path / "a", {"recipe": "book", "seed": 1})
+    network.save(tmp_path / "b", {"seed": 1, "recipe": "book"})
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    tensors = safetensors.numpy.load_file(tmp_path / "a")
+    assert sorted(tensors) == ["layers.0.bias", "layers.0.weight", "layers.1.bias", "layers.1.weight"]
+    np.testing.assert_array_equal(tensors["layers.1.weight"], network.weights[1])
+
+
+def test_a_networks_own_facts_cannot_be_overwritten(tmp_path: Path) -> None:
+    Network([2, 1], rng=1).save(tmp_path / "m", {"activations": ["tanh", "step"], "format_version": 7})
+    assert Network.load(tmp_path / "m").activations == ("sigmoid",)
+
+
+FACTS: dict[str, Any] = {"format_version": 1, "activations": ["sigmoid", "sigmoid"]}
+TENSORS: dict[str, Array] = {
+    "layers.0.weight": np.ones((3, 2), np.float32),
+    "layers.0.bias": np.ones(3, np.float32),
+    "layers.1.weight": np.ones((1, 3), np.float32),
+    "layers.1.bias": np.ones(1, np.float32),
+}
+
+
+def model_file(facts: object = FACTS, tensors: dict[str, Array] = TENSORS) -> bytes:
+    """A model file as some other program might write it."""
+    return bytes(safetensors.numpy.save(tensors, {"json": json.dumps(facts)}))
+
+
+def with_tensor(name: str, *shape: int, value: float = 1.0, dtype: type = np.float32) -> bytes:
+    return model_file(FACTS, TENSORS | {name: np.full(shape, value, dtype)})
+
+
+def without_tensor(name: str) -> bytes:
+    return model_file(FACTS, {other: array for other, array in TENSORS.items() if other != name})
+
+
+def with_facts(**facts: object) -> bytes:
+    return model_file(FACTS | facts)
+
+
+HOSTILE = {
+    "missing weight": (without_tensor("layers.1.weight"), "3 tensors that do not name 2 layers"),
+    "missing bias": (without_tensor("layers.0.bias"), "3 tensors that do not name 2 layers"),
+    "extra tensor": (with_tensor("x", 1), "5 tensors that do not name 2 layers"),
+    "layers do not fit": (with_tensor("layers.1.weight", 1, 4), "takes 4 inputs"),
+    "a bias too long": (with_tensor("layers.0.bias", 4), "one a unit"),
+    "a weight that is no matrix": (with_tensor("layers.0.weight", 6), "a matrix"),
+    "an empty weight": (with_tensor("layers.0.weight", 3, 0), "a matrix"),
+    "NaN": (with_tensor("layers.1.bias", 1, value=np.nan), "finite"),
+    "infinite": (with_tensor("layers.1.bias", 1, value=np.inf), "finite"),
+    "two dtypes": (with_tensor("layers.1.bias", 1, dtype=np.float64), "all float32 or all float64"),
+    "integers": (model_file(FACTS, {n: a.astype(int) for n, a in TENSORS.items()}), "all float32 or"),
+    "no facts": (model_file({}), "version 1 expected, found None"),
+    "a later version": (with_facts(format_version=2), "version 1 expected, found 2"),
+    "a long version": (with_facts(format_version="\n" * 10**5), "version 1 expected, found '"),
+    "a deep version": (with_facts(format_version=[[[[[]]]]]), "version 1 expected, found "),
+    "no activations": (model_file({"format_version": 1}), "names no activations"),
+    "activations that are a text": (with_facts(activations="sigmoid"), "names no activations"),
+    "activations that are no texts": (with_facts(activations=[[], {}]), "names no activations"),
+    "an unknown activation": (with_facts(activations=["exec", "sigmoid"]), "'exec' is not known"),
+    "a long activation": (with_facts(activations=["\x1b[31m" * 10**4] * 2), "is not known"),
+    "no layers": (with_facts(activations=[]), "do not name 0 layers"),
+    "too many layers": (with_facts(activations=["sigmoid"] * 10**5), "do not name 100000 layers"),
+    "softmax first": (with_facts(activations=["softmax", "sigmoid"]), "last layer only"),
+    "truncated": (model_file()[:-1], "is broken"),
+    "no metadata": (bytes(safetensors.numpy.save(TENSORS)), "is broken"),
+    "empty": (b"", "is broken"),
+}
+
+
+def test_the_file_that_the_hostile_ones_are_made_from_loads(tmp_path: Path) -> None:
+    (tmp_path / "m").write_bytes(model_file())
+    assert Network.load(tmp_path / "m").sizes == [2, 3, 1]
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_model_file_is_refused_in_one_line(tmp_path: Path, case: str) -> None:
+    content, message = HOSTILE[case]
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(MnistMlpError, match=message) as caught:
+        Network.load(path)
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    assert text.removeprefix(str(path)).isprintable()
+    assert len(text) < len(str(path)) + 300
+
+
+def test_an_absent_model_and_a_strange_name(tmp_path: Path) -> None:
+    with pytest.raises(MnistMlpError, match="cannot be read"):
+        Network.load(tmp_path / "absent")
+    (tmp_path / "red\x1b[31m").write_bytes(model_file({}))
+    with pytest.raises(NetworkError) as caught:
+        Network.load(tmp_path / "red\x1b[31m")
+    assert str(caught.value).isprintable()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
+    max_leaves=6,
+)
+NAMES = [*TENSORS, "layers.2.weight", "layers.-1.weight", "x"]
+SHAPES = [(), (0,), (1,), (3,), (3, 2), (1, 3), (2, 3), (1, 3, 1)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {"format_version": st.just(1) | JSON},
+        optional={"activations": st.lists(st.sampled_from(["sigmoid", "softmax", "x"])) | JSON},
+    ),
+    st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SHAPES)),
+    st.sampled_from([np.float32, np.float64, np.int64, np.float16]),
+)
+def test_any_file_of_tensors_loads_or_is_refused(
+    tmp_path_factory: pytest.TempPathFactory, facts: object, shapes: dict[str, tuple[int, ...]], dtype: type
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.safetensors"
+    tensors = TENSORS | {name: np.ones(shape, dtype) for name, shape in shapes.items()}
+    path.write_bytes(model_file(facts, tensors))
+    try:
+        network = Network.load(path)
+    except MnistMlpError:
+        return
+    assert np.isfinite(network.forward(np.ones((2, network.sizes[0])))).all()
