@@ -1,7 +1,6 @@
 """Each loss with its value and its rule for backpropagation side by side.
 
-The output error is always ``outputs - targets``. The rules differ in where it is multiplied by the derivative
-of the output activation.
+The rules differ in where the error, outputs - targets, is multiplied by the output activation's derivative.
 """
 
 from collections.abc import Callable

@@ -37,28 +37,19 @@ class SGD:
         return {"velocity": np.zeros_like(parameter)} if self.momentum else {}
 
     def update(
-        self,
-        parameter: Floats,
-        state: dict[str, Floats],
-        gradient: Gradient,
-        learning_rate: float,
-        _step: int,
+        self, parameter: Floats, state: dict[str, Floats], gradient: Gradient, rate: float, _step: int
     ) -> None:
         """Take one step with a parameter, in place."""
         if self.momentum:
-            _add_gradient(state["velocity"], gradient, -learning_rate, keep=self.momentum)
+            _add_gradient(state["velocity"], gradient, -rate, keep=self.momentum)
             parameter += state["velocity"]
         else:
-            _add_gradient(parameter, gradient, -learning_rate, keep=1.0)
+            _add_gradient(parameter, gradient, -rate, keep=1.0)
 
 
 @dataclass(frozen=True)
 class Adam:
-    """Each step of a parameter is about as large as the learning rate, however large its gradient is.
-
-    Attributes:
-        weight_decay: weights (not biases) shrink by learning_rate * weight_decay of themselves a step.
-    """
+    """Each step of a parameter is about as large as the learning rate; weight_decay is as for `SGD`."""
 
     weight_decay: float = 0.0
 
@@ -67,7 +58,7 @@ class Adam:
         return {"mean": np.zeros_like(parameter), "square": np.zeros_like(parameter)}
 
     def update(
-        self, parameter: Floats, state: dict[str, Floats], gradient: Gradient, learning_rate: float, step: int
+        self, parameter: Floats, state: dict[str, Floats], gradient: Gradient, rate: float, step: int
     ) -> None:
         """Take one step with a parameter, in place; the first step is number 1."""
         g, m, v = np.empty_like(parameter), state["mean"], state["square"]
@@ -78,7 +69,7 @@ class Adam:
         v += (1 - ADAM_BETA2) * (g * g)
         # The means start at zero, and so are too small at first: corrected as in section 2 of the paper.
         correction = (1 - ADAM_BETA2**step) ** 0.5
-        rate = learning_rate * correction / (1 - ADAM_BETA1**step)
+        rate = rate * correction / (1 - ADAM_BETA1**step)
         parameter -= rate * (m / (np.sqrt(v) + ADAM_EPSILON * correction))
 
 
@@ -109,15 +100,9 @@ class MiniBatchTrainer:
         self._steps = np.zeros(1)
 
     def step(self, inputs: Floats, targets: Floats, learning_rate: float) -> Floats:
-        """Take one step down the mean gradient of the samples, at most `batch_size`.
+        """Take one step down the mean gradient of samples (n, n_in) with targets (n, n_out).
 
-        Args:
-            inputs: (n, n_in).
-            targets: (n, n_out).
-            learning_rate: of this step.
-
-        Returns:
-            The outputs of the samples before the step, (n, n_out).
+        Return their outputs before the step, (n, n_out); raise NetworkError if the shapes do not fit.
         """
         x, t = self._network.as_batch(inputs, targets)
         n, most = len(x), self._ones.size
@@ -137,9 +122,6 @@ class MiniBatchTrainer:
         return y[-1]
 
     def state(self) -> dict[str, Floats]:
-        """All that the next step depends on besides the network, by name: the arrays themselves, not copies.
-
-        To resume, write the values from an earlier state into the arrays of a new trainer.
-        """
+        """The arrays (not copies) that the next step depends on; to resume, write old values into them."""
         state = {f"{name}.{i}": array for i, own in enumerate(self._states) for name, array in own.items()}
         return state | {"steps": self._steps}

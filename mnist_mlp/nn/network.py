@@ -48,7 +48,7 @@ class Network:
         weights: one array (n_out, n_in) a layer.
         biases: one array (n_out,) a layer, or None.
         activations: one name a layer.
-        metadata: what else the file says that it was loaded from, as plain JSON values.
+        metadata: what else the file said that it was loaded from, as plain JSON values.
 
     Raises:
         NetworkError: if the arguments do not describe a network.
@@ -82,10 +82,8 @@ class Network:
     ) -> Self:
         """Make a network of given weights (n_out, n_in) and biases (n_out,), one a layer, copied.
 
-        float32 arrays stay float32; anything else becomes float64.
-
-        Raises:
-            NetworkError: if the arrays do not fit together or are not finite.
+        float32 arrays stay float32; anything else becomes float64. Raises NetworkError if they do not fit
+        together or are not finite.
         """
         network, layers = cls.__new__(cls), len(weights)
         arrays = [np.asarray(array) for array in [*weights, *(biases or [])]]
@@ -144,12 +142,9 @@ class Network:
             biases = f" + {len(W)} biases" if self.biases else ""
             lines.append(f"  layer {i}: {W.size:,} weights{biases}, {self.activations[i]}")
             if count <= _PARAMETERS_SHOWN:
-                given = [("weights", W)] + ([("biases ", self.biases[i])] if self.biases else [])
-                for what, array in given:
-                    start = f"    {what} "
-                    lines.append(
-                        start + np.array2string(array, precision=9, suppress_small=True, prefix=start)
-                    )
+                for array in [W, self.biases[i]] if self.biases else [W]:
+                    numbers = np.array2string(array, precision=9, suppress_small=True, prefix="    ")
+                    lines.append(f"    {numbers}")
         return "\n".join(lines)
 
     def forward(self, inputs: ArrayLike) -> Floats:
@@ -169,15 +164,10 @@ class Network:
     def gradients(
         self, inputs: ArrayLike, targets: ArrayLike, loss: str = "squared-error"
     ) -> tuple[list[Floats], list[Floats] | None]:
-        """Compute the gradients of the mean loss by the weights and biases, in the same layout as these.
+        """Compute the gradients of the samples' mean loss by the weights and biases, in their layout.
 
-        Args:
-            inputs: (n, n_in), at least one sample.
-            targets: (n, n_out).
-            loss: see `mnist_mlp.nn.losses`.
-
-        Raises:
-            NetworkError: if the shapes do not fit, or the loss does not fit the output activation.
+        Inputs are (n, n_in), targets (n, n_out), losses those of `mnist_mlp.nn.losses`. Raises NetworkError
+        if the shapes do not fit, there is no sample, or the loss does not fit the output activation.
         """
         x, t = self.as_batch(inputs, targets)
         if not len(x):
@@ -232,7 +222,7 @@ class Network:
         return x, t
 
     def _as_samples(self, what: str, array: ArrayLike, columns: int) -> Floats:
-        samples = np.asarray(array, self.dtype)
+        samples = np.ascontiguousarray(array, self.dtype)
         if samples.ndim != 2 or samples.shape[1] != columns:
             raise NetworkError(
                 f"{what} of shape {samples.shape} do not fit: this network takes (n, {columns})"
@@ -251,11 +241,9 @@ class Network:
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a network, with its metadata, from a safetensors file; nothing in it is ever run.
+        """Read a network and its metadata from a safetensors file; nothing in it is ever run.
 
-        Raises:
-            StorageError: if the file cannot be read.
-            NetworkError: if it holds no network, or one that does not fit together.
+        Raises StorageError if the file cannot be read, NetworkError if it does not hold a whole network.
         """
         arrays, metadata = load_arrays(Path(path))
         try:

@@ -68,7 +68,6 @@ class OnlineTrainer:
 
     Each sample takes a dozen small operations, on buffers that are the same in every block. So they are
     prepared once, as calls without arguments; a loop that passes the arrays each time took a fifth longer.
-    The arguments are those of `train_online`.
     """
 
     def __init__(self, network: Network, loss: str = "raw-error", *, train_biases: bool = True) -> None:
@@ -84,7 +83,7 @@ class OnlineTrainer:
         self._gram = np.empty((BLOCK_SIZE, BLOCK_SIZE), network.dtype)
         # The weighted sums of sigmoid layers are computed halved, see `_activate`.
         self._halves = [0.5 if name == "sigmoid" else 1.0 for name in network.activations]
-        self._learning_rate = 0.0
+        self._learning_rate = np.nan  # the one that the calls are prepared for
         self._calls: list[list[Call]] = []  # for each sample of a block
 
     def train(
@@ -96,7 +95,6 @@ class OnlineTrainer:
         the same inputs, it saves a third of the large products.
         """
         x, t = self._network.as_batch(inputs, targets)
-        x = np.ascontiguousarray(x)
         if learning_rate != self._learning_rate:
             self._learning_rate = learning_rate
             self._calls = [list(self._sample_calls(sample)) for sample in range(BLOCK_SIZE)]

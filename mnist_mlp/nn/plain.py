@@ -28,7 +28,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floa
     "tanh": (np.tanh, lambda y: 1 - y**2),
     "relu": (lambda z: np.maximum(z, 0), lambda y: np.where(y > 0, 1.0, 0.0)),
     "linear": (lambda z: z, np.ones_like),
-    "softmax": (lambda z: np.exp(z) / np.exp(z).sum(), np.ones_like),  # its loss needs no derivative
+    "softmax": (lambda z: np.exp(z) / np.exp(z).sum(), np.ones_like),  # its loss uses no derivative
 }
 
 

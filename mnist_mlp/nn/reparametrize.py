@@ -20,13 +20,10 @@ def to_training(
     """Return a copy in the coordinates for training; `from_training` leads back.
 
     Args:
-        network: all hidden layers, any number of them, are sigmoid.
+        network: sigmoid units, and biases, or NetworkError is raised.
         center_inputs: compute the same from inputs minus `INPUT_MEAN`.
-        center_hidden: compute the same with tanh hidden units.
+        center_hidden: compute the same with tanh hidden units, in any number of layers.
         softmax: have softmax in place of sigmoid outputs. The largest output stays the same one.
-
-    Raises:
-        NetworkError: if the network has other hidden units, or no biases to change.
     """
     copy = network.copy()
     if center_inputs:

@@ -26,7 +26,7 @@ from mnist_mlp.training.schedule import learning_rate_at
 # Samples are read, trained on and reported in chunks of about this many, to keep memory flat.
 _CHUNK = 2048
 _STEPS_BETWEEN_AVERAGES = 4
-# The Gram matrices of at most this many samples are kept, 23 MB: memory stays flat, and MNIST has no more.
+# The Gram matrices of at most this many samples are kept, 15 MB: memory stays flat, and MNIST has no more.
 _SAMPLES_WITH_GRAM_MATRICES = 60_000
 
 

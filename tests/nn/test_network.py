@@ -91,18 +91,18 @@ def test_a_small_network_shows_every_weight() -> None:
     assert str(network).splitlines() == [
         "network 2-2-1, float64, 9 parameters",
         "  layer 0: 4 weights + 2 biases, sigmoid",
-        "    weights [[0.15     0.2     ]",
-        "             [0.25     0.000001]]",
-        "    biases  [0.35 0.35]",
+        "    [[0.15     0.2     ]",
+        "     [0.25     0.000001]]",
+        "    [0.35 0.35]",
         "  layer 1: 2 weights + 1 biases, sigmoid",
-        "    weights [[ 0.123456789 45.         ]]",
-        "    biases  [0.6]",
+        "    [[ 0.123456789 45.         ]]",
+        "    [0.6]",
     ]
-    assert str(Network([2, 1], ["tanh"], rng=1)).count("weights [[") == 1
-    assert "weights [[" not in str(Network([50, 1], biases=True, rng=1))  # 51 parameters
+    assert len(str(Network([49, 1], biases=True, rng=1)).splitlines()) > 3  # 50 parameters
+    assert len(str(Network([50, 1], biases=True, rng=1)).splitlines()) == 2  # 51
 
 
-# Forwards
+# Forward
 
 
 def test_forward_by_hand() -> None:
@@ -114,13 +114,13 @@ def test_forward_by_hand() -> None:
 
 def test_forward_of_several_thousand_samples_and_of_none() -> None:
     network = Network([5, 4, 3], rng=1, dtype=np.float64)
-    rows = np.random.default_rng(0).normal(size=(2500, 5))
-    hidden = 1 / (1 + np.exp(-rows @ network.weights[0].T))
+    x = np.random.default_rng(0).normal(size=(2500, 5))
+    hidden = 1 / (1 + np.exp(-x @ network.weights[0].T))
     expected = 1 / (1 + np.exp(-hidden @ network.weights[1].T))
-    np.testing.assert_allclose(network.forward(rows), expected, rtol=1e-12)
-    assert network.predict(rows).tolist() == expected.argmax(axis=1).tolist()
-    assert network.forward(rows[:0]).shape == (0, 3)
-    assert network.predict(rows[:0]).shape == (0,)
+    np.testing.assert_allclose(network.forward(x), expected, rtol=1e-12)
+    assert network.predict(x).tolist() == expected.argmax(axis=1).tolist()
+    assert network.forward(x[:0]).shape == (0, 3)
+    assert network.predict(x[:0]).shape == (0,)
 
 
 # Mistakes
@@ -154,9 +154,9 @@ def test_what_makes_no_network_is_told(build: Callable[[], Network], message: st
 
 def test_samples_that_do_not_fit_are_told() -> None:
     network = Network([3, 2], rng=1)
-    for rows in (np.ones(3), np.ones((4, 2)), np.ones((1, 1, 3)), 5):
+    for x in (np.ones(3), np.ones((4, 2)), np.ones((1, 1, 3)), 5):
         with pytest.raises(NetworkError, match=r"inputs of shape .* do not fit: this network takes \(n, 3\)"):
-            network.forward(rows)
+            network.forward(x)
     with pytest.raises(NetworkError, match=r"targets of shape \(4, 3\)"):
         network.gradients(np.ones((4, 3)), np.ones((4, 3)))
     with pytest.raises(NetworkError, match="4 samples of inputs need as many targets"):

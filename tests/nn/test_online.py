@@ -104,7 +104,7 @@ def test_in_parts_with_kept_gram_matrices_and_a_learning_rate_for_each() -> None
     network, expected = start.copy(), start.copy()
     trainer, first = OnlineTrainer(network), BLOCK_SIZE + 9
     parts: list[tuple[slice, list[Array]]] = [(slice(first), []), (slice(first, 170), [])]
-    for rate in [0.3, 0.3, 0.05]:
+    for rate in [0.0, 0.3, 0.3, 0.05]:
         for part, cache in parts:
             outputs = plain.train(expected, inputs[part], targets[part], rate)
             found = trainer.train(inputs[part], targets[part], rate, cache)
