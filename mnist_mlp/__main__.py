@@ -2,9 +2,14 @@
 
 import signal
 
-signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C just ends the process until a command takes over
 
-from mnist_mlp.cli.app import main  # noqa: E402
+def main() -> None:
+    """Run the command line. Until a command takes over, Ctrl-C just ends the process."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from mnist_mlp.cli.app import main as run  # noqa: PLC0415 - loading it takes a moment
+
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -33,7 +33,7 @@ def evaluate(
     from mnist_mlp.report.machine import machine_facts
     from mnist_mlp.report.scorecard import Scorecard
     from mnist_mlp.runs import folder as folders
-    from mnist_mlp.runs.run import versions, write_scorecard
+    from mnist_mlp.runs.results import versions, write_scorecard
     from mnist_mlp.training.checks import examine_digits
     from mnist_mlp.training.trainer import outputs_for
 

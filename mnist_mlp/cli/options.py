@@ -1,12 +1,14 @@
 """The options that several commands share, and what the shell completes them with."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mnist_mlp.training.recipe import RECIPES, SETTINGS
+from mnist_mlp.training.recipe import RECIPES, SETTINGS, Recipe, load_recipe, parse_setting
+from mnist_mlp.training.settings import RecipeError
 
 CSV_FILE = "FILE.csv"
 
@@ -14,6 +16,37 @@ CSV_FILE = "FILE.csv"
 def recipe_setting(name: str, metavar: str) -> Any:
     """The option that sets one setting of a recipe, explained as in `Recipe`; the recipe checks its value."""
     return typer.Option(metavar=metavar, help=SETTINGS[name].metadata["help"], show_default=False)
+
+
+def parsed_option(name: str, text: str) -> Any:
+    """The value of the option that sets a setting; what is wrong with it is wrong usage."""
+    try:
+        return parse_setting(name, text)
+    except RecipeError as error:
+        raise typer.BadParameter(str(error).replace(name, f"--{name.replace('_', '-')}", 1)) from None
+
+
+def chosen_recipe(name_or_file: str, given: dict[str, Any]) -> Recipe:
+    """Look up or read a recipe, with the settings given changed; what is wrong with it is wrong usage.
+
+    Raises:
+        RecipeError: if a recipe file will not do.
+    """
+    try:
+        recipe = load_recipe(name_or_file)
+    except RecipeError as error:
+        if name_or_file.endswith(".toml"):
+            raise
+        raise typer.BadParameter(str(error)) from None
+    try:
+        return recipe.with_settings(given)
+    except RecipeError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def cores() -> int:
+    """The processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def complete_recipe(start: str) -> Iterator[str]:
@@ -28,6 +61,18 @@ def complete_run(start: str) -> Iterator[str]:
     return (str(path) for path in folders if str(path).startswith(start))
 
 
+RecipeName = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME|FILE.toml",
+        autocompletion=complete_recipe,
+        help=f"{', '.join(RECIPES)} or a recipe file. [default: tutorial]",
+    ),
+]
+Jobs = Annotated[
+    int | None,
+    typer.Option(min=1, metavar="N", help="Networks that are trained at once. [default: one per processor]"),
+]
 DataDir = Annotated[
     Path | None,
     typer.Option(

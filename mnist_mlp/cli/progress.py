@@ -9,7 +9,9 @@ from rich.progress import BarColumn, TaskID, TextColumn
 
 from mnist_mlp.cli.scores import show_scorecard
 from mnist_mlp.cli.screen import Screen
+from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.scorecard import Scorecard, percent
+from mnist_mlp.runs.job import Job, Result
 from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.trainer import Progress
@@ -108,6 +110,48 @@ class TrainingReport:
         if self._held_out is not None:
             samples = f"{self._recipe.validation:,} training digits"
             self._screen.result(f"\nheld out: {percent(self._held_out)} of {samples} right")
+
+
+class NetworksReport:
+    """Shows how many of several networks are trained: a bar on a terminal, and a line for each.
+
+    Args:
+        screen: where it is shown.
+        total: how many networks there are in all.
+        done: how many of them were there before.
+    """
+
+    def __init__(self, screen: Screen, total: int, done: int = 0) -> None:
+        self._screen, self._total, self._done, self._failed = screen, total, done, 0
+        self._before, self._start = done, monotonic()
+        self._bars = ExitStack()
+
+    def __enter__(self) -> Self:
+        columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[left]}"))
+        self._progress = self._bars.enter_context(self._screen.bars(*columns))
+        self._task = self._progress.add_task("networks", total=self._total, completed=self._done, left="")
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.close()
+
+    def on_done(self, job: Job, outcome: Result | MnistMlpError) -> None:
+        """A network is trained, or cannot be."""
+        self._done += 1
+        seconds_each = (monotonic() - self._start) / (self._done - self._before)
+        left = f"{_duration(seconds_each * (self._total - self._done))} left"
+        if isinstance(outcome, Result):
+            what = f"{percent(outcome.card.accuracy)} in {sum(r.seconds for r in outcome.history):.1f} s"
+        else:
+            self._failed += 1
+            what = f"failed: {outcome}"
+        setting = job.folder.parent.name + " " if "=" in job.folder.parent.name else ""
+        count = f"{self._done:>{len(str(self._total))}}/{self._total}"
+        self._screen.note(f"{count}  {setting}seed {job.recipe.seed}  {what}, {left}")
+        failed = f", {self._failed} failed" if self._failed else ""
+        self._progress.update(self._task, completed=self._done, left=left + failed)
 
 
 def _title(recipe: Recipe) -> str:

@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from time import perf_counter
+
+import typer
 
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.digits.download import SOURCES, download_mnist
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import NoDigitsError, find_data_folder, load_mnist, read_csv
+from mnist_mlp.runs.folder import DataPlaces, Plan, RunError
+from mnist_mlp.runs.job import Data
+from mnist_mlp.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,21 @@ class Source:
         mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
         with screen.bytes_progress() as progress:
             return download_mnist(self.folder, mirrors, csv=csv, sources=sources, progress=progress)
+
+
+def new_plan(recipe: Recipe, repeats: int, places: dict[str, str], source: Source) -> Plan:
+    """What is asked of a new run: it names the folder of MNIST's files, if any of them is needed."""
+    if not {"train_csv", "test_csv"} <= places.keys():
+        places = {**places, "data_dir": str(source.folder.absolute())}
+    try:
+        return Plan(recipe, repeats, DataPlaces(**places))
+    except RunError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def read_data(places: DataPlaces, source: Source, screen: Screen) -> Data:
+    """Read the training and test digits of a run."""
+    start = perf_counter()
+    train = source.read("train", Path(places.train_csv) if places.train_csv else None, screen)
+    test = source.read("test", Path(places.test_csv) if places.test_csv else None, screen)
+    return Data(train, test, perf_counter() - start)

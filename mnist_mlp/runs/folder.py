@@ -8,7 +8,7 @@ repeats, each seed has such a folder of its own below, and the scorecard of thei
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.settings import RecipeError
 
-PLAN, CHECKPOINT, MODEL, SCORECARD = (
+PLAN, CHECKPOINT, MODEL, SCORECARD, HISTORY = (
     "run.json",
     "checkpoint.safetensors",
     "model.safetensors",
     "scorecard.json",
+    "history.csv",
 )
 _RESULTS = (
     SCORECARD, "scorecard.md", MODEL, CHECKPOINT, "history.csv", "learning_curve.png", "confusion_matrix.png",
@@ -37,14 +38,31 @@ class RunError(MnistMlpError):
 
 
 @dataclass(frozen=True)
+class DataPlaces:
+    """Where the digits of a run are read from, as absolute paths.
+
+    Attributes:
+        train_csv, test_csv: files in place of MNIST's; None for MNIST's.
+        data_dir: the folder of MNIST's files.
+    """
+
+    train_csv: str | None = None
+    test_csv: str | None = None
+    data_dir: str | None = None
+
+    def __post_init__(self) -> None:
+        if not all(isinstance(path, str | None) for path in asdict(self).values()):
+            raise TypeError("paths must be texts")
+
+
+@dataclass(frozen=True)
 class Plan:
     """What was asked of a run, as it stands in `run.json`.
 
     Attributes:
         recipe: all settings; with repeats, those of the first seed.
         repeats: trainings with seeds of their own, counting up from the recipe's.
-        train_csv, test_csv: files to read digits from in place of MNIST's, absolute; None for MNIST's.
-        data_dir: the folder of MNIST's files, absolute.
+        places: where the digits are read from.
 
     Raises:
         RunError: if the last of the seeds is beyond what a recipe allows.
@@ -52,9 +70,7 @@ class Plan:
 
     recipe: Recipe
     repeats: int = 1
-    train_csv: str | None = None
-    test_csv: str | None = None
-    data_dir: str | None = None
+    places: DataPlaces = field(default_factory=DataPlaces)
 
     def __post_init__(self) -> None:
         try:
@@ -69,7 +85,7 @@ class Plan:
 
     def to_json(self) -> str:
         """The plan as JSON text."""
-        return json.dumps(asdict(self), indent=2) + "\n"
+        return json.dumps({**asdict(self), "recipe": self.recipe.to_dict()}, indent=2) + "\n"
 
     @classmethod
     def read(cls, folder: Path) -> "Plan":
@@ -83,24 +99,18 @@ class Plan:
             raise RunError(f"{printable(folder)}: holds no run (no {PLAN}); name the folder that train wrote")
         try:
             values = json.loads(read_text(path, limit=1 << 16))
-            settings = values.pop("recipe")
-            paths = {name: values.pop(name) for name in ("train_csv", "test_csv", "data_dir")}
-            repeats = values.pop("repeats")
-            known = (
-                type(repeats) is int
-                and repeats >= 1
-                and all(isinstance(p, str | None) for p in paths.values())
-            )
-            if values or not known:
+            recipe = Recipe().with_settings(values.pop("recipe"))
+            places, repeats = DataPlaces(**values.pop("places")), values.pop("repeats")
+            if values or type(repeats) is not int or repeats < 1:
                 raise ValueError("its values make no sense")
-            return cls(Recipe().with_settings(settings), repeats, **paths)
+            return cls(recipe, repeats, places)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MnistMlpError) as error:
             raise RunError(
                 f"{printable(path)}: broken: {printable(error, 100)}; start the run again with --force"
             ) from None
 
     def check_same(self, asked: Mapping[str, object]) -> None:
-        """Check that what is asked of a run taken up again is what was asked at first.
+        """Check that what is asked of a run that is resumed is what was asked at first.
 
         Args:
             asked: settings of the recipe, repeats and paths, by name.
@@ -108,7 +118,7 @@ class Plan:
         Raises:
             RunError: naming the first difference.
         """
-        own = {**asdict(self), **self.recipe.to_dict()}
+        own = {**asdict(self.places), "repeats": self.repeats, **self.recipe.to_dict()}
         for name, value in asked.items():
             if own[name] != value:
                 option = "--recipe" if name == "name" else "--" + name.replace("_", "-")
@@ -212,11 +222,12 @@ def is_finished(folder: Path) -> bool:
     return (folder / SCORECARD).exists()
 
 
-def tidy(folder: Path) -> None:
-    """Remove what a process left in the folder of a finished run that was killed right at the end."""
+def tidy(folder: Path, *, finished: bool) -> None:
+    """Remove temporary files of killed processes, and the checkpoint of a finished run."""
     remove_leftovers(folder)
-    with suppress(OSError):
-        (folder / CHECKPOINT).unlink()
+    if finished:
+        with suppress(OSError):
+            (folder / CHECKPOINT).unlink()
 
 
 def newest_run(runs: Path = Path("runs")) -> Path | None:

@@ -47,6 +47,23 @@ def history_to_csv(history: Sequence[EpochRecord]) -> str:
     return text.getvalue()
 
 
+def history_from_csv(text: str) -> list[EpochRecord]:
+    """Read a history that `history_to_csv` wrote.
+
+    Raises:
+        HistoryError: if the text is something else.
+    """
+    kinds = {"epoch": int, **dict.fromkeys(_NAMES[1:], float)}
+    try:
+        records = [
+            {name: kinds[name](value) if value else None for name, value in row.items()}
+            for row in csv.DictReader(io.StringIO(text))
+        ]
+    except (KeyError, TypeError, ValueError, csv.Error):
+        raise HistoryError("its history cannot be read") from None
+    return history_from(records)
+
+
 def history_from(records: object) -> list[EpochRecord]:
     """Read a history from plain values, as `dataclasses.asdict` made them of each record.
 

@@ -1,0 +1,202 @@
+"""One training from beginning to end, as one call: `run_one(job, data)`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import monotonic, perf_counter
+from typing import Any
+
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.errors import printable
+from mnist_mlp.files.arrays import load_arrays, save_arrays
+from mnist_mlp.files.atomic import write_text
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.machine import machine_facts
+from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.runs.folder import CHECKPOINT, HISTORY, RunError
+from mnist_mlp.runs.results import versions
+from mnist_mlp.training.checks import examine_network
+from mnist_mlp.training.history import EpochRecord, history_to_csv
+from mnist_mlp.training.recipe import Recipe
+from mnist_mlp.training.trainer import Progress, Trainer, TrainingError, outputs_for
+
+_SECONDS_BETWEEN_CHECKPOINTS = 2.0  # an epoch can be shorter than writing one takes on a busy disk
+
+
+@dataclass(frozen=True)
+class Data:
+    """The digits of a run.
+
+    Attributes:
+        train: to learn from; the last of them may be held out.
+        test: to score the trained network on; None to score it on the held-out digits.
+        seconds: it took to read them.
+    """
+
+    train: Digits
+    test: Digits | None
+    seconds: float = 0.0
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The SHA-256 of each file, by name; a test file of the same name as a training file says so."""
+        train, test = self.train.files, self.test.files if self.test else {}
+        return {
+            **train,
+            **{f"test {name}" if name in train else name: digest for name, digest in test.items()},
+        }
+
+    def to_score(self, held_out: int) -> Digits:
+        """The test digits, or without any the held-out digits.
+
+        Raises:
+            RunError: if there are neither.
+        """
+        digits = self.test or self.split(held_out)[1]
+        if digits is None:
+            raise RunError("there are no digits to score: hold some out with --validation")
+        return digits
+
+    def split(self, held_out: int) -> tuple[Digits, Digits | None]:
+        """The training digits without the last `held_out`, and those, or None if it is 0.
+
+        Raises:
+            RunError: if none would be left to learn from.
+        """
+        if held_out >= len(self.train):
+            raise RunError(
+                f"--validation {held_out:,} leaves none of the {len(self.train):,} training digits to learn"
+            )
+        kept = len(self.train) - held_out
+        return self.train[:kept], self.train[kept:] if held_out else None
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training, as values that can be sent to another process.
+
+    Attributes:
+        recipe: all settings.
+        folder: of the run.
+        keeps_checkpoint: whether a checkpoint and the history are written into the folder now and then.
+    """
+
+    recipe: Recipe
+    folder: Path
+    keeps_checkpoint: bool = True
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a job, as values that can be sent to another process."""
+
+    network: Network
+    history: list[EpochRecord]
+    card: Scorecard
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Called during a run; all optional. `on_card` is called before the results are written."""
+
+    on_start: Callable[[Recipe, list[EpochRecord]], object] = field(default=lambda *_: None)
+    on_progress: Callable[[Progress], object] = field(default=lambda _: None)
+    on_epoch: Callable[[EpochRecord], object] = field(default=lambda _: None)
+    on_card: Callable[[Scorecard], object] = field(default=lambda _: None)
+    on_warning: Callable[[str], object] = field(default=lambda _: None)
+
+
+SILENT = Callbacks()
+
+
+def run_one(job: Job, data: Data, callbacks: Callbacks = SILENT) -> Result:
+    """Train a network by a recipe, from the last checkpoint of its folder on, and score it.
+
+    Raises:
+        MnistMlpError: if something is in the way; the last checkpoint stays.
+    """
+    training_digits, held_out = data.split(job.recipe.validation)
+    trainer = Trainer(job.recipe.network(), training_digits, job.recipe, validation=held_out)
+    identity = identity_of(job.recipe, data)
+    if (job.folder / CHECKPOINT).exists():
+        _restore(trainer, job.folder / CHECKPOINT, identity)
+    callbacks.on_start(job.recipe, trainer.history)
+    warned: set[str] = set()
+    saved = monotonic()
+    while not trainer.finished:
+        record = trainer.run_epoch(callbacks.on_progress)
+        if job.keeps_checkpoint and monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+            write_text(job.folder / HISTORY, history_to_csv(trainer.history))
+            arrays, values = trainer.state()
+            save_arrays(job.folder / CHECKPOINT, arrays, {**identity, **values})
+            saved = monotonic()
+        callbacks.on_epoch(record)
+        for warning in examine_network(trainer.outputs, training_digits):
+            if warning not in warned:
+                callbacks.on_warning(warning)
+                warned.add(warning)
+    return scored(trainer.network(), job.recipe, trainer.history, data)
+
+
+def scored(network: Network, recipe: Recipe, history: list[EpochRecord], data: Data) -> Result:
+    """Score a network that was trained by a recipe, with what is known of its training.
+
+    Raises:
+        ScoreError: if its outputs are not finite.
+    """
+    start = perf_counter()
+    digits = data.to_score(recipe.validation)
+    outputs = outputs_for(network, digits.images)
+    seconds = {
+        "load": data.seconds,
+        "train": sum(record.seconds for record in history),
+        "score": perf_counter() - start,
+    }
+    card = Scorecard.from_outputs(
+        digits.labels,
+        outputs,
+        **identity_of(recipe, data),
+        seed=recipe.seed,
+        seconds=seconds,
+        versions=versions(),
+        machine=machine_facts(),
+    )
+    return Result(network, history, card)
+
+
+def identity_of(recipe: Recipe, data: Data) -> dict[str, dict[str, Any]]:
+    """The fields that must match to resume."""
+    return {"recipe": recipe.to_dict(), "data": data.files}
+
+
+def _restore(trainer: Trainer, checkpoint: Path, identity: Mapping[str, Any]) -> None:
+    arrays, metadata = load_arrays(checkpoint)
+    check_identity(checkpoint, metadata, identity)
+    try:
+        trainer.restore(arrays, metadata)
+    except TrainingError as error:
+        raise RunError(f"{printable(checkpoint)}: {error}; start the run again with --force") from None
+
+
+def check_identity(path: Path, found: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
+    """Check that what a file of a run says of recipe and data is what is asked for now.
+
+    Raises:
+        RunError: naming the differences.
+    """
+    for part in ("recipe", "data"):
+        if found.get(part) != identity[part]:
+            what = _difference(found.get(part), identity[part])
+            raise RunError(
+                f"{printable(path)}: the run began with other {part}: {what}; give it back the same"
+            )
+
+
+def _difference(old: object, new: Mapping[str, Any]) -> str:
+    if not isinstance(old, dict):
+        return "unknown"
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    return "; ".join(
+        printable(f"{name} was {old.get(name, 'not there')}, is {new.get(name, 'not there')}", 120)
+        for name in names[:3]
+    )
