@@ -38,6 +38,13 @@ class EpochRecord:
 _NAMES = [field.name for field in fields(EpochRecord)]
 
 
+def best_epoch(history: Sequence[EpochRecord]) -> int:
+    """The first epoch with the largest accuracy on the held-out digits; 0 where none were held out."""
+    known = [record for record in history if record.validation_accuracy is not None]
+    best = max(known, key=lambda record: record.validation_accuracy or 0.0, default=None)
+    return best.epoch if best else 0
+
+
 def history_to_csv(history: Sequence[EpochRecord]) -> str:
     """The history as CSV text with a header line; what is not known stays empty."""
     text = io.StringIO()

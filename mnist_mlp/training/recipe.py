@@ -93,6 +93,12 @@ class Recipe:
     validation: int = setting(
         0, "Training digits, from the end, that are held out and scored after each epoch.", greatest=10**9
     )
+    patience: int = setting(
+        0,
+        "Early stopping: epochs without a better accuracy on the held-out digits until the training stops; the "
+        "best weights are kept. 0 for none.",
+        greatest=100_000,
+    )
     seed: int = setting(1, "Random seed.", greatest=LARGEST_WHOLE)
 
     def __post_init__(self) -> None:
@@ -102,6 +108,9 @@ class Recipe:
             self.center_inputs or self.center_hidden or self.loss == "softmax-cross-entropy"
         ):
             raise RecipeError("center_inputs, center_hidden and softmax-cross-entropy need biases = true")
+
+        if self.patience and not self.validation:
+            raise RecipeError("patience needs held-out digits: validation must be above 0")
 
     @property
     def layer_sizes(self) -> list[int]:

@@ -18,7 +18,7 @@ from mnist_mlp.nn.minibatch import SGD, Adam, MiniBatchTrainer
 from mnist_mlp.nn.network import Network, NetworkError
 from mnist_mlp.nn.online import BLOCK_SIZE, OnlineTrainer
 from mnist_mlp.nn.reparametrize import INPUT_MEAN, from_training, to_training
-from mnist_mlp.training.history import EpochRecord, HistoryError, history_from
+from mnist_mlp.training.history import EpochRecord, HistoryError, best_epoch, history_from
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.samples import Indices, Samples
 from mnist_mlp.training.schedule import learning_rate_at
@@ -126,6 +126,7 @@ class Trainer:
         }
         self._network = to_training(network, **self._coordinates)
         self._average = self._network.copy() if recipe.ema_epochs else self._network
+        self._best = self._average.copy() if recipe.patience else self._average
         self._steps_per_epoch = -(-len(digits) // recipe.batch_size)
         together = BLOCK_SIZE if recipe.online else recipe.batch_size
         self._chunk_size = together * max(1, _CHUNK // together)
@@ -142,13 +143,17 @@ class Trainer:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs of the recipe are done."""
-        return len(self.history) >= self._recipe.epochs
+        """Whether all epochs are done, or the recipe's patience is at an end."""
+        patience, epochs = self._recipe.patience, len(self.history)
+        return epochs >= self._recipe.epochs or 0 < patience <= epochs - best_epoch(self.history)
 
     def network(self) -> Network:
-        """The network as trained so far: averaged if the recipe says so, for inputs of `scale_pixels`."""
+        """The network as trained so far, for inputs of `scale_pixels`.
+
+        Its weights are averaged, or those of the best epoch, if the recipe says so.
+        """
         inputs = scale_pixels(self._samples.images(slice(_CHUNK)))
-        return from_training(self._average, inputs, **self._coordinates)
+        return from_training(self._best, inputs, **self._coordinates)
 
     def outputs(self, images: NDArray[np.uint8]) -> Floats:
         """The outputs (n, 10) of the network as trained so far, in its own coordinates, for (n, 28, 28)."""
@@ -191,6 +196,8 @@ class Trainer:
             perf_counter() - start,
         )
         self.history.append(record)
+        if self._recipe.patience and best_epoch(self.history) == epoch:
+            self._best = self._average.copy()
         return record
 
     def _check_finite(self, epoch: int, *arrays: Floats) -> None:
@@ -246,6 +253,8 @@ class Trainer:
         arrays = {f"network.{i}": array for i, array in enumerate(self._network.parameters())}
         if self._average is not self._network:
             arrays |= {f"average.{i}": array for i, array in enumerate(self._average.parameters())}
+        if self._best is not self._average:
+            arrays |= {f"best.{i}": array for i, array in enumerate(self._best.parameters())}
         if not self._online:
             arrays |= {f"optimizer.{name}": array for name, array in self._mini_batches.state().items()}
         return arrays, {"history": [asdict(record) for record in self.history]}
