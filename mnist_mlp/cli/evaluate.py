@@ -35,7 +35,7 @@ def evaluate(
     from mnist_mlp.runs import folder as folders
     from mnist_mlp.runs.results import versions, write_scorecard
     from mnist_mlp.training.checks import examine_digits
-    from mnist_mlp.training.trainer import outputs_for
+    from mnist_mlp.training.scoring import outputs_for
 
     screen = Screen()
     if out is not None:

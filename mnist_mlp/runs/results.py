@@ -17,14 +17,16 @@ from mnist_mlp.training.history import EpochRecord, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
 
 
-def write_model(folder: Path, network: Network, card: Scorecard, history: Sequence[EpochRecord]) -> None:
-    """Write a trained network and its history.
+def write_model(
+    folder: Path, network: Network, threshold: float, card: Scorecard, history: Sequence[EpochRecord]
+) -> None:
+    """Write a trained network, with what is to be known of it, and its history.
 
     Raises:
         StorageError: if a file cannot be written.
     """
     write_text(folder / HISTORY, history_to_csv(history))
-    network.save(folder / MODEL, {"recipe": card.recipe, "data": card.data})
+    network.save(folder / MODEL, {"recipe": card.recipe, "data": card.data, "threshold": threshold})
 
 
 def write_scorecard(

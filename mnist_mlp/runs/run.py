@@ -92,7 +92,7 @@ def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None
     Raises:
         StorageError: if a file cannot be written.
     """
-    write_model(job.folder, result.network, result.card, result.history)
+    write_model(job.folder, result.network, result.threshold, result.card, result.history)
     digits = data.to_score(job.recipe.validation)
     write_scorecard(job.folder, result.card, digits, result.history, pictures=pictures)
     tidy(job.folder, finished=True)

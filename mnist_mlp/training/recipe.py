@@ -95,7 +95,7 @@ class Recipe:
     )
     patience: int = setting(
         0,
-        "Early stopping: epochs without a better accuracy on the held-out digits until the training stops; the "
+        "Early stopping: epochs without a better accuracy on the held-out digits until training stops; the "
         "best weights are kept. 0 for none.",
         greatest=100_000,
     )

@@ -22,6 +22,7 @@ from mnist_mlp.training.history import EpochRecord, HistoryError, best_epoch, hi
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.samples import Indices, Samples
 from mnist_mlp.training.schedule import learning_rate_at
+from mnist_mlp.training.scoring import outputs_for
 
 # Samples are read, trained on and reported in chunks of about this many, to keep memory flat.
 _CHUNK = 2048
@@ -295,25 +296,3 @@ def _check_fits(network: Network, recipe: Recipe) -> None:
             f"the network has {has}, but recipe {recipe.name!r} says biases = {str(recipe.biases).lower()}; "
             "recipe.network() builds one that fits"
         )
-
-
-def outputs_for(network: Network, images: NDArray[np.uint8], shift: np.floating | None = None) -> Floats:
-    """The outputs of a network for any number of images, scaled a chunk at a time.
-
-    Args:
-        network: 784 inputs.
-        images: (n, 28, 28) uint8.
-        shift: is subtracted from the scaled inputs, where the network takes centered ones.
-
-    Returns:
-        (n, n_out), in the network's dtype.
-    """
-    outputs = np.empty((len(images), network.sizes[-1]), network.dtype)
-    inputs = np.empty((min(len(images), _CHUNK), 784), np.float32)
-    for first in range(0, len(images), _CHUNK):
-        chunk = images[first : first + _CHUNK]
-        scaled = scale_pixels(chunk, out=inputs[: len(chunk)])
-        if shift is not None:
-            scaled -= shift
-        outputs[first : first + _CHUNK] = network.forward(scaled)
-    return outputs

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.training.checks import examine_digits, examine_network, examine_overlap
 from mnist_mlp.training.recipe import RECIPES
-from mnist_mlp.training.trainer import outputs_for, train
+from mnist_mlp.training.scoring import outputs_for
+from mnist_mlp.training.trainer import train
 
 Change = Callable[[Digits], Digits]
 

@@ -10,7 +10,8 @@ from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.samples import distortion_of
 from mnist_mlp.training.schedule import shuffled
-from mnist_mlp.training.trainer import Progress, Trainer, TrainingError, outputs_for, train
+from mnist_mlp.training.scoring import outputs_for
+from mnist_mlp.training.trainer import Progress, Trainer, TrainingError, train
 
 # All that a recipe can ask for, each in a run of its own.
 RECIPES_OF_ALL_KINDS = {

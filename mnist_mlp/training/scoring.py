@@ -1,0 +1,43 @@
+"""What a network answers to images, and from which output on an answer counts."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_mlp.digits.images import scale_pixels
+from mnist_mlp.nn.blas import Floats
+from mnist_mlp.nn.network import Network
+
+_CHUNK = 2048  # images that are scaled at a time
+LEFT_OPEN = 0.01  # of the digits that the threshold is found on
+
+
+def outputs_for(network: Network, images: NDArray[np.uint8], shift: np.floating | None = None) -> Floats:
+    """The outputs of a network for any number of images, scaled a chunk at a time.
+
+    Args:
+        network: 784 inputs.
+        images: (n, 28, 28) uint8.
+        shift: is subtracted from the scaled inputs, where the network takes centered ones.
+
+    Returns:
+        (n, n_out), in the network's dtype.
+    """
+    outputs = np.empty((len(images), network.sizes[-1]), network.dtype)
+    inputs = np.empty((min(len(images), _CHUNK), 784), np.float32)
+    for first in range(0, len(images), _CHUNK):
+        chunk = images[first : first + _CHUNK]
+        scaled = scale_pixels(chunk, out=inputs[: len(chunk)])
+        if shift is not None:
+            scaled -= shift
+        outputs[first : first + _CHUNK] = network.forward(scaled)
+    return outputs
+
+
+def threshold_for(outputs: Floats) -> float:
+    """The threshold that leaves 1 % of digits open: below it, the largest output is no answer.
+
+    Args:
+        outputs: (n, 10), n at least 1, of digits that the network was not trained on, if there are any.
+    """
+    largest = np.sort(outputs.max(axis=1))
+    return float(largest[int(LEFT_OPEN * len(largest))])
