@@ -21,8 +21,6 @@ from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.scoring import outputs_for, threshold_for
 from mnist_mlp.training.trainer import Progress, Trainer, TrainingError
 
-_SECONDS_BETWEEN_CHECKPOINTS = 2.0  # an epoch can be shorter than writing one takes on a busy disk
-
 
 @dataclass(frozen=True)
 class Data:
@@ -41,7 +39,7 @@ class Data:
     @property
     def files(self) -> dict[str, str]:
         """The SHA-256 of each file, by name; a test file of the same name as a training file says so."""
-        train, test = self.train.files, self.test.files if self.test else {}
+        train, test = self.train.files, {} if self.test is None else self.test.files
         return {
             **train,
             **{f"test {name}" if name in train else name: digest for name, digest in test.items()},
@@ -53,7 +51,7 @@ class Data:
         Raises:
             RunError: if there are neither.
         """
-        digits = self.test or self.split(held_out)[1]
+        digits = self.split(held_out)[1] if self.test is None else self.test
         if digits is None:
             raise RunError("there are no digits to score: hold some out with --validation")
         return digits
@@ -79,12 +77,13 @@ class Job:
     Attributes:
         recipe: all settings.
         folder: of the run.
-        keeps_checkpoint: whether a checkpoint and the history are written into the folder now and then.
+        checkpoint_seconds: how long to wait after a checkpoint until the end of an epoch writes the next, since
+            an epoch can be shorter than writing one takes on a busy disk; None for no checkpoints.
     """
 
     recipe: Recipe
     folder: Path
-    keeps_checkpoint: bool = True
+    checkpoint_seconds: float | None = 0.0
 
 
 @dataclass(frozen=True)
@@ -135,7 +134,7 @@ def run_one(job: Job, data: Data, callbacks: Callbacks = SILENT) -> Result:
     saved = monotonic()
     while not trainer.finished:
         record = trainer.run_epoch(callbacks.on_progress)
-        if job.keeps_checkpoint and monotonic() - saved > _SECONDS_BETWEEN_CHECKPOINTS:
+        if job.checkpoint_seconds is not None and monotonic() - saved >= job.checkpoint_seconds:
             write_text(job.folder / HISTORY, history_to_csv(trainer.history))
             arrays, values = trainer.state()
             save_arrays(job.folder / CHECKPOINT, arrays, {**identity, **values})

@@ -12,6 +12,8 @@ from mnist_mlp.runs.results import read_card, write_model, write_repeated, write
 from mnist_mlp.runs.workers import local_engine, run_all
 from mnist_mlp.training.checks import examine_digits, examine_overlap
 
+_CHECKPOINT_SECONDS = 2.0  # between those of a worker
+
 OnDone = Callable[[Job, Result | MnistMlpError], object]
 
 
@@ -52,7 +54,7 @@ def carry_out_repeats(
     for warning in _examine(data):
         on_warning(warning)
     write_text(folder / "recipe.toml", plan.recipe.to_toml())
-    jobs = [Job(recipe, folder / f"seed-{recipe.seed}") for recipe in plan.recipes]
+    jobs = [Job(recipe, folder / f"seed-{recipe.seed}", _CHECKPOINT_SECONDS) for recipe in plan.recipes]
     if left := [job for job in jobs if not prepare_job(job)]:
         with local_engine(min(places, len(left)), data, folder) as engine:
             for job, outcome in run_all(left, engine):
