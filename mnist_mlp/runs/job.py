@@ -77,8 +77,8 @@ class Job:
     Attributes:
         recipe: all settings.
         folder: of the run.
-        checkpoint_seconds: how long to wait after a checkpoint until the end of an epoch writes the next, since
-            an epoch can be shorter than writing one takes on a busy disk; None for no checkpoints.
+        checkpoint_seconds: least time between two checkpoints, each at the end of an epoch, since an epoch can
+            be shorter than writing one takes on a busy disk; None for no checkpoints.
     """
 
     recipe: Recipe
