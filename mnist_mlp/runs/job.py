@@ -77,8 +77,8 @@ class Job:
     Attributes:
         recipe: all settings.
         folder: of the run.
-        checkpoint_seconds: least time between two checkpoints, each at the end of an epoch, since an epoch can
-            be shorter than writing one takes on a busy disk; None for no checkpoints.
+        checkpoint_seconds: least time between checkpoints, which are written at the end of an epoch: an epoch
+            can be shorter than writing one takes on a busy disk. None for no checkpoints.
     """
 
     recipe: Recipe
