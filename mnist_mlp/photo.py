@@ -167,10 +167,12 @@ def _flattened(image: Image.Image) -> Contrast:
 
 def ink_contrast(gray: Contrast) -> Contrast:
     """How much darker each pixel is than the paper around it, as a fraction; light ink on dark likewise."""
-    if is_light_on_dark(gray):
+    light = is_light_on_dark(gray)
+    if light:
         gray = 255 - gray
     paper = paper_of(gray)
-    contrast = (paper - gray) / np.maximum(paper, 20)
+    # Light falls unevenly on paper and ink alike, so that their ratio stays; in a drawing black paper is 0.
+    contrast = (paper - gray) / np.maximum(255 - paper if light else paper, 20)
     return contrast - np.median(contrast)
 
 
@@ -198,12 +200,12 @@ def _shrunk(gray: Contrast, side: int) -> Contrast:
 
 def ink_of(contrast: Contrast) -> NDArray[np.bool_]:
     """The pixels that are ink: above a threshold between paper and ink, and their fainter neighbors."""
-    smooth = ndimage.gaussian_filter(contrast, 0.8)
+    smooth = ndimage.gaussian_filter(contrast, 0.5)
     noise = 1.48 * float(np.median(np.abs(smooth)))  # the standard deviation, if it is normal
     above = smooth[smooth > max(4 * noise, _LEAST_CONTRAST)]
     if not len(above):
         return np.zeros(contrast.shape, bool)
-    threshold = min(otsu_threshold(above), 0.6 * float(np.percentile(above, 95)))
+    threshold = min(otsu_threshold(above), 0.5 * float(np.percentile(above, 95)))
     threshold = max(threshold, 4 * noise, _LEAST_CONTRAST)
     strong, weak = smooth > threshold, smooth > max(0.6 * threshold, 4 * noise)
     labels, _ = ndimage.label(weak, _EIGHT)

@@ -173,9 +173,9 @@ def photo(rng: np.random.Generator, hand: Hand, counts: list[int]) -> Drawn:
         left = int(around[0]) + (rng.integers(max(1, (width - line.shape[1]) // 4)) if len(lines) > 1 else 0)
         part = ink[int(around[1]) + i * pitch :, left : left + line.shape[1]]
         np.maximum(part[: line.shape[0]], line, out=part[: line.shape[0]])
-    rules = _rules(rng, ink.shape, tall)
     angle = rng.uniform(-10, 10)
-    ink, rules = (ndimage.rotate(layer, angle, order=1, reshape=True) for layer in (ink, rules))
+    ink = ndimage.rotate(ink, angle, order=1, reshape=True)
+    rules = _rules(rng, ink.shape, tall, np.radians(angle))
     h, w = ink.shape
     y, x = np.mgrid[:h, :w] / max(h, w)
     slope = rng.normal(0, 0.25, 2)
@@ -199,28 +199,28 @@ _INKS = np.array([[30, 30, 35], [30, 45, 130], [20, 20, 90], [150, 30, 40], [25,
 
 
 def _set_line(rng: np.random.Generator, masks: list[Mask], tall: float) -> Mask:
-    """Digits side by side, with uneven gaps and a wavering base line."""
+    """Digits side by side on a wavering base line, with uneven gaps; one in twenty touches the next."""
     height = int(max(m.shape[0] for m in masks) + tall * 0.2) + 1
-    gaps = [max(2, int(tall * rng.uniform(0.1, 0.45))) for _ in masks]
-    line = np.zeros((height, sum(m.shape[1] for m in masks) + sum(gaps)), np.float32)
+    gaps = [int(tall * (rng.uniform(-0.05, 0.05) if rng.random() < 0.05 else rng.uniform(0.08, 0.45))) for _ in masks]
+    line = np.zeros((height, sum(m.shape[1] for m in masks) + sum(map(abs, gaps))), np.float32)
     left = 0
     for mask, gap in zip(masks, gaps, strict=True):
         top = int((height - mask.shape[0]) * rng.random())
-        line[top : top + mask.shape[0], left : left + mask.shape[1]] = mask
-        left += mask.shape[1] + gap
-    return line[:, : max(1, left - gaps[-1])]
+        place = line[top : top + mask.shape[0], left : left + mask.shape[1]]
+        np.maximum(place, mask, out=place)
+        end, left = left + mask.shape[1], left + mask.shape[1] + gap
+    return line[:, :end]
 
 
-def _rules(rng: np.random.Generator, shape: tuple[int, ...], tall: float) -> Mask:
-    """Nothing, rules or squares, larger than the sheet by nothing: turning leaves them inside it."""
+def _rules(rng: np.random.Generator, shape: tuple[int, ...], tall: float, angle: float) -> Mask:
+    """Nothing, rules or squares over the whole sheet, turned by an angle like its writing."""
+    kind, step, thick = rng.integers(4), tall * rng.uniform(0.35, 1.3), max(1.0, tall * rng.uniform(0.01, 0.03))
+    y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
+    y, x = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
     rules = np.zeros(shape, np.float32)
-    kind, step = rng.integers(4), int(tall * rng.uniform(0.35, 1.3))
-    thick = max(1, int(tall * rng.uniform(0.01, 0.03)))
-    for offset in range(thick):
-        if kind >= 2:
-            rules[offset + step // 2 :: step] = 1
-        if kind == 3:
-            rules[:, offset + step // 2 :: step] = 1
+    for along in (y, x)[: max(0, int(kind) - 1)]:
+        offset = np.abs((along + step / 2) % step - step / 2)
+        rules = np.maximum(rules, np.clip(thick / 2 + 0.5 - offset, 0, 1))
     return rules
 
 
