@@ -12,9 +12,9 @@ sys.path.insert(0, '/tmp/team/photo-models')
 import load
 import sheets
 from PIL import Image
-from mnist_mlp.digits import scale_pixels
-from mnist_mlp.network import Network
-from mnist_mlp.photo import read_image
+from mnist_mlp.digits.images import scale_pixels
+from mnist_mlp.nn.network import Network
+from mnist_mlp.digits.photo import read_image
 
 def edits(a, b):
     row = list(range(len(b) + 1))

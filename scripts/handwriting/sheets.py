@@ -188,7 +188,7 @@ def photo(rng: np.random.Generator, hand: Hand, counts: list[int]) -> Drawn:
     pen = rng.uniform(180, 240, 3) if chalk else _INKS[rng.integers(len(_INKS))] + rng.uniform(-15, 15, 3)
     pressure = 1 - rng.uniform(0, 0.3) * ndimage.zoom(rng.random((6, 6)), (h / 6, w / 6), order=1)[:h, :w]
     pressure = np.pad(pressure, ((0, h - pressure.shape[0]), (0, w - pressure.shape[1])), mode="edge")
-    pixels = paper + rules[..., None] * rng.uniform(0.1, 0.3) * (np.array([90, 120, 190]) - paper)
+    pixels = paper + rules[..., None] * rng.uniform(0.1, 0.3 if rng.random() < 0.8 else 0.7) * (np.array([90, 120, 190]) - paper)
     pixels = pixels + (ink * pressure)[..., None] * (pen - pixels)
     pixels = ndimage.gaussian_filter(pixels * light[..., None], (*[rng.uniform(0.3, 1.4)] * 2, 0))
     pixels += rng.normal(0, rng.uniform(1, 9), (h, w, 1)) + rng.normal(0, rng.uniform(0, 3), (h, w, 3))

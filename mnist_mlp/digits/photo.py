@@ -15,7 +15,7 @@ from PIL import Image, ImageOps
 from scipy import ndimage
 
 from mnist_mlp.errors import MnistMlpError, harmless
-from mnist_mlp.glyph import Contrast, Glyph, bring_to_mnist, to_gray
+from mnist_mlp.digits.glyph import Contrast, Glyph, bring_to_mnist, to_gray
 
 Score = Callable[[NDArray[np.uint8]], NDArray[np.floating]]
 """How sure a reader is of images (n, 28, 28): (n,), larger is surer."""
@@ -92,8 +92,9 @@ def load_gray(source: str | Path | BinaryIO) -> tuple[Contrast, tuple[int, int]]
     """
     name = harmless(str(source)) if isinstance(source, str | Path) else "the picture"
     try:
-        with warnings.catch_warnings(action="ignore"), _opened(source) as image:
-            return _decoded(image)
+        # Pillow is given an open file: from a name it maps some TIFF files, and then turns them wrongly.
+        with _opened(source) as file, warnings.catch_warnings(action="ignore"):
+            return _decoded(Image.open(file, formats=_FORMATS))
     except PhotoError as error:
         raise PhotoError(f"{name}: {error}") from None
     except Image.UnidentifiedImageError:
@@ -105,15 +106,15 @@ def load_gray(source: str | Path | BinaryIO) -> tuple[Contrast, tuple[int, int]]
         raise PhotoError(f"{name}: cannot be read: {reason}") from error
 
 
-def _opened(source: str | Path | BinaryIO) -> Image.Image:
+def _opened(source: str | Path | BinaryIO) -> BinaryIO:
     if not isinstance(source, str | Path):
         data = source.read(_MOST_BYTES + 1)
         if len(data) > _MOST_BYTES:
             raise PhotoError(f"is larger than {_MOST_BYTES >> 20} MB; save it smaller")
-        return Image.open(BytesIO(data), formats=_FORMATS)
+        return BytesIO(data)
     if not stat.S_ISREG(Path(source).stat().st_mode):  # a FIFO would be waited for without end
         raise PhotoError("is not a file; check the path")
-    return Image.open(source, formats=_FORMATS)
+    return Path(source).open("rb")
 
 
 def _decoded(image: Image.Image) -> tuple[Contrast, tuple[int, int]]:
@@ -188,7 +189,7 @@ def paper_of(gray: Contrast) -> Contrast:
     small = _shrunk(gray, 200)
     window = max(3, round(0.4 * min(small.shape)))
     paper = ndimage.grey_closing(ndimage.gaussian_filter(small, 1), window, mode="nearest")
-    paper = ndimage.uniform_filter(paper, window // 2, mode="nearest")
+    paper = np.minimum(paper, ndimage.uniform_filter(paper, window // 2, mode="nearest"))
     return np.asarray(Image.fromarray(paper).resize(gray.shape[::-1], Image.Resampling.BILINEAR))
 
 
@@ -247,14 +248,17 @@ def find_parts(ink: NDArray[np.bool_]) -> tuple[Labels, Boxes]:
     if gap:
         near = ndimage.binary_dilation(labels > 0, _EIGHT, iterations=gap)
         labels, boxes = _numbered(ndimage.label(near, _EIGHT)[0] * (labels > 0))
+    specks = np.append(True, _longest_sides(boxes) < 0.12 * tall)
+    labels, boxes = _numbered(labels * ~specks[labels])
     labels, boxes = _numbered(_joined(boxes, tall)[labels])
-    return _numbered(np.append(0, np.where(_may_be_digits(boxes, tall, ink.shape), range(1, len(boxes) + 1), 0))[labels])
+    kept = np.append(False, _may_be_digits(boxes, tall, ink.shape))
+    return _numbered(labels * kept[labels])
 
 
 def _numbered(labels: Labels) -> tuple[Labels, Boxes]:
     """Number the parts from 1 without gaps, leave out all but the largest few hundred, and find their boxes."""
     areas = np.bincount(labels.ravel())
-    areas[0] = 0
+    areas[0] = 0  # paper
     kept = np.sort(np.argsort(areas)[-_MOST_PARTS:])
     kept = kept[areas[kept] > 3]
     numbers = np.zeros(len(areas), np.int32)
@@ -265,18 +269,49 @@ def _numbered(labels: Labels) -> tuple[Labels, Boxes]:
     return labels, np.array(boxes, np.intp).reshape(-1, 4)
 
 
+def _longest_sides(boxes: Boxes) -> Boxes:
+    return np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+
+
 def usual_height(labels: Labels, boxes: Boxes) -> float:
     """The size that digits have here: the median, by ink, of the parts' longest sides."""
     if not len(boxes):
         return 0.0
-    sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
+    sides = _longest_sides(boxes)
     ink = np.bincount(labels.ravel(), minlength=len(boxes) + 1)[1:]
     order = np.argsort(sides)
     return float(sides[order][np.searchsorted(np.cumsum(ink[order]), ink.sum() / 2)])
 
 
 def without_rules(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Take out thin lines that cross the whole picture, and mend the strokes that cross them."""
+    thin = max(3, round(0.012 * min(ink.shape)))
+    for axis in (0, 1):
+        labels, _ = ndimage.label(ink, _EIGHT)
+        crosses = [found[1 - axis].stop - found[1 - axis].start > 0.9 * ink.shape[1 - axis] for found in ndimage.find_objects(labels)]
+        if any(crosses):
+            suspect = np.append(False, crosses)[labels]
+            suspect &= ~ndimage.binary_opening(suspect, np.ones((thin + 1, 1) if axis == 0 else (1, thin + 1)))
+            rules = _long_runs(suspect) if axis == 0 else _long_runs(suspect.T).T
+            rest = ink & ~rules
+            across = np.ones((2 * thin + 1, 1) if axis == 0 else (1, 2 * thin + 1), bool)
+            ink = rest | (rules & ndimage.binary_closing(rest, across))
     return ink
+
+
+def _long_runs(ink: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The pixels on nearly level lines of ink that are longer than a quarter of the width."""
+    height, width = ink.shape
+    runs = np.zeros_like(ink)
+    tolerant = ndimage.binary_dilation(ink, np.ones((3, 1), bool))
+    rows, columns = np.ogrid[:height, :width]
+    for slope in np.linspace(-0.2, 0.2, 21):
+        drop = np.round(slope * (columns - width / 2)).astype(int)
+        level = tolerant[(rows + drop) % height, columns]
+        full = ndimage.uniform_filter1d(level.astype(np.float32), width // 4, axis=1) > 0.9
+        run = ndimage.maximum_filter1d(full, width // 4, axis=1)
+        runs |= run[(rows - drop) % height, columns]
+    return runs & ink
 
 
 def _joined(boxes: Boxes, tall: float) -> NDArray[np.intp]:
@@ -303,14 +338,13 @@ def _belong_together(low: Boxes, high: Boxes, tall: float) -> bool:
         return False
     if across > 0.5 * min(widths) and both < heights[0] + heights[1] + 0.25 * tall:
         return True
-    is_hat = heights[0] < 0.35 * tall and widths[0] < 0.8 * tall and low[3] < high[1] + 0.35 * tall
+    is_hat = heights[0] < 0.35 * tall and widths[0] < 1.2 * tall and low[3] < high[1] + 0.35 * tall
     return bool(is_hat and low[0] > high[0] and across > -0.12 * tall and heights[1] > 0.5 * tall)
 
 
 def _may_be_digits(boxes: Boxes, tall: float, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     """Which parts are neither specks nor, if there is anything else, what reaches in from outside."""
-    sides = np.maximum(boxes[:, 2] - boxes[:, 0], boxes[:, 3] - boxes[:, 1])
-    large = sides >= max(0.25 * tall, 6)
+    large = _longest_sides(boxes) >= max(0.25 * tall, _LEAST_SIDE)
     touches = (boxes[:, :2] <= 0).any(axis=1) | (boxes[:, 2:] >= np.array(shape)[::-1]).any(axis=1)
     return large & ~touches if (large & ~touches).any() else large
 
@@ -353,6 +387,9 @@ class _Cutter:
         lows = lows[(lows > 0.2 * len(columns)) & (lows < 0.8 * len(columns))]
         best, surest = [whole], float(score(whole.image[None])[0])
         for low in lows[np.argsort(profile[lows])][:4] + left:
+            own = self._labels[top:bottom, left:right] == label
+            cut = low - left
+            if min(np.ptp(np.flatnonzero(h.any(axis=1))) for h in (own[:, :cut], own[:, cut:])) < 0.6 * (bottom - top): continue
             halves = [
                 self._glyph((left, top, int(low), bottom), label),
                 self._glyph((int(low), top, right, bottom), label),
