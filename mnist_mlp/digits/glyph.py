@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-Contrast = NDArray[np.float32]
-"""How far each pixel is from paper: 0 for paper, about 1 for black ink on white."""
+from mnist_mlp.digits.ink import Contrast
 
 SIDE, FITTED = 28, 20
 STROKE = (2.2, 3.4)  # pixels of 28: between a tenth and nine tenths of MNIST's training digits
@@ -64,7 +63,7 @@ def clean(contrast: Contrast) -> Contrast:
         size = (round(contrast.shape[1] * factor), round(contrast.shape[0] * factor))
         contrast = np.asarray(Image.fromarray(contrast).resize(size, Image.Resampling.BICUBIC))
     full = np.percentile(contrast[contrast > 0.5 * contrast.max()], 70)
-    return np.clip((contrast / full - 0.2) / 0.6, 0, 1)
+    return np.asarray(np.clip((contrast / full - 0.2) / 0.6, 0, 1))
 
 
 def even_strokes(ink: Contrast, bounds: tuple[float, float] = STROKE) -> Contrast:
@@ -77,7 +76,7 @@ def even_strokes(ink: Contrast, bounds: tuple[float, float] = STROKE) -> Contras
     width = 4 * float(inside[inside > 0].mean()) - 1
     longest = max(np.ptp(where) + 1 for where in np.nonzero(inside))
     wanted = np.clip(width * FITTED / longest, *bounds)
-    grow = (wanted * longest - FITTED * width) / (FITTED - wanted)
+    grow = float((wanted * longest - FITTED * width) / (FITTED - wanted))
     if abs(grow) < 0.02 * longest:
         return ink
     if grow < 0:  # not so far that the thinner half of the strokes vanishes
@@ -103,8 +102,6 @@ def center(fitted: NDArray[np.uint8], by_mass: bool = True) -> NDArray[np.uint8]
     image = np.zeros((SIDE, SIDE), np.uint8)
     h, w = fitted.shape
     middle = ndimage.center_of_mass(fitted) if by_mass and fitted.any() else ((h - 1) / 2, (w - 1) / 2)
-    top, left = (
-        int(np.clip(round(SIDE / 2 - m), 0, SIDE - n)) for m, n in zip(middle, (h, w), strict=True)
-    )
+    top, left = (int(np.clip(round(SIDE / 2 - m), 0, SIDE - n)) for m, n in zip(middle, (h, w), strict=True))
     image[top : top + h, left : left + w] = fitted
     return image

@@ -5,13 +5,15 @@ tens of microseconds an image.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp.errors import MnistMlpError
 
-Images = NDArray[np.float32]
+Images = NDArray[np.floating[Any]]
 """(n, h, w): ink from 0 to 1."""
 Digits = NDArray[np.uint8]
 Draw = Callable[[np.random.Generator, int, Digits], Images]
@@ -67,9 +69,15 @@ def draw_nondigits(
         MnistMlpError: a kind is not known, or there are no digits.
     """
     if unknown := [kind for kind in kinds if kind not in _KINDS]:
-        raise MnistMlpError(f"non-digits of kind {unknown[0]!r:.50} are not known; choose {', '.join(_KINDS)}")
+        raise MnistMlpError(
+            f"non-digits of kind {unknown[0]!r:.50} are not known; choose {', '.join(_KINDS)}"
+        )
     # A piece of a 1 and a turned 0 are still a 1 and a 0; upside down only these are nothing.
-    fit = {"pieces": digits[labels != 1], "turned": digits[labels != 0], "upside down": digits[np.isin(labels, (3, 4, 7))]}
+    fit = {
+        "pieces": digits[labels != 1],
+        "turned": digits[labels != 0],
+        "upside down": digits[np.isin(labels, (3, 4, 7))],
+    }
     if not kinds or not all(map(len, fit.values())):
         raise MnistMlpError("non-digits are made from digits: give kinds, and digits of all labels")
     images = np.empty((count, 28, 28), np.uint8)
@@ -83,7 +91,7 @@ def draw_nondigits(
 
 
 def _some(rng: np.random.Generator, count: int, digits: Digits) -> Images:
-    return digits[rng.integers(len(digits), size=count)].astype(np.float32) / 255
+    return np.asarray(digits[rng.integers(len(digits), size=count)], np.float32) / 255
 
 
 def _pieces(rng: np.random.Generator, count: int, digits: Digits) -> Images:
@@ -164,7 +172,7 @@ def _from(templates: Sequence[str]) -> Draw:
 def _path(template: str) -> NDArray[np.float64]:
     """(300, 2): points along all strokes of a template, x and y from 0 to 0.9."""
     strokes = [np.array([[int(c) / 10 for c in point] for point in s.split()]) for s in template.split("/")]
-    pieces = [piece for stroke in strokes for piece in zip(stroke, stroke[1:], strict=False)]
+    pieces = [piece for stroke in strokes for piece in pairwise(stroke)]
     t = np.linspace(0, 1, 300 // len(pieces))[:, None]
     points = np.concatenate([a * (1 - t) + b * t for a, b in pieces])
     return np.pad(points, ((0, 300 - len(points)), (0, 0)), mode="edge")
@@ -178,37 +186,37 @@ def _drawn(rng: np.random.Generator, path: NDArray[np.float64]) -> Images:
     x, y = (spots[rows, places] + 0.5).astype(int).T
     grid = np.zeros((len(path), 28, 28), np.float32)
     grid[rows, y, x] = 1
-    return np.clip(4 * (_blurred(grid, 0.9) - rng.uniform(0.1, 0.3, (len(path), 1, 1))), 0, 1).astype(np.float32)
+    return np.clip(4 * (_blurred(grid, 0.9) - rng.uniform(0.1, 0.3, (len(path), 1, 1))), 0, 1).astype(
+        np.float32
+    )
 
 
 def _blurred(images: Images, sigma: float) -> Images:
     distance = np.arange(28)[:, None] - np.arange(28)
     smooth = np.exp(-0.5 * (distance / sigma) ** 2).astype(np.float32)
     smooth /= smooth.sum(axis=1, keepdims=True)
-    return smooth @ images @ smooth.T
+    return np.asarray(smooth @ images @ smooth.T)
 
 
 def _fitted(images: Images) -> Images:
     """Bring the ink's longest side to 20 pixels, in the middle of 28 x 28, by bilinear interpolation."""
-    n, h, w = images.shape
-    inked = images > 0.2
-    top, bottom, left, right = (
-        np.where(across.any(axis=1), across[:, ::step].argmax(axis=1), 0)
-        for across in (inked.any(axis=2), inked.any(axis=1))
-        for step in (1, -1)
-    )
+    _, h, w = images.shape
+    inked: NDArray[np.bool_] = images > 0.2
+    by_row, by_column = np.asarray(inked.any(axis=2)), np.asarray(inked.any(axis=1))
+    top, bottom = by_row.argmax(axis=1), by_row[:, ::-1].argmax(axis=1)
+    left, right = by_column.argmax(axis=1), by_column[:, ::-1].argmax(axis=1)
     height, width = h - bottom - top, w - right - left
     factor = np.maximum(np.maximum(height, width), 10) / 20  # nothing is more than doubled
     grid = np.arange(28) - 13.5
     y = (top + (height - 1) / 2)[:, None] + grid * factor[:, None]
     x = (left + (width - 1) / 2)[:, None] + grid * factor[:, None]
     rows, columns = _weights(y, h), _weights(x, w)
-    return rows @ images @ columns.transpose(0, 2, 1)
+    return np.asarray(rows @ images @ columns.transpose(0, 2, 1))
 
 
 def _weights(places: NDArray[np.float64], size: int) -> NDArray[np.float32]:
     """(n, 28, size): the weights that read columns of a size at places (n, 28), linearly interpolated."""
-    return np.maximum(0, 1 - np.abs(places[..., None] - np.arange(size))).astype(np.float32)
+    return np.asarray(np.maximum(0, 1 - np.abs(places[..., None] - np.arange(size))), np.float32)
 
 
 def _centered(images: Images) -> NDArray[np.uint8]:
@@ -218,9 +226,11 @@ def _centered(images: Images) -> NDArray[np.uint8]:
     down, right = (
         np.clip(np.round(14 - images.sum(axis=other) @ steps / mass), -4, 4).astype(int) for other in (2, 1)
     )
-    padded = np.pad(np.clip(images, 0, 1) * 255 + 0.5, ((0, 0), (4, 4), (4, 4)))
+    padded = np.pad(np.clip(images, 0, 1) * 255 + 0.5, ((0, 0), (4, 4), (4, 4))).astype(np.uint8)
     rows, columns = 4 + steps - down[:, None], 4 + steps - right[:, None]
-    return padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]].astype(np.uint8)
+    return padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]].astype(
+        np.uint8
+    )
 
 
 _KINDS: dict[str, Draw] = {

@@ -70,7 +70,9 @@ def stroke_hand(rng: np.random.Generator, digit: int, height: float) -> Mask:
         points = np.array([[float(n) / 100 for n in pair.split(",")] for pair in text.split()])
         path = _smooth(points) if kind == "c" else _dense(points)
         move = [ndimage.map_coordinates(field, path.T[::-1] * 2, order=1) for field in bend]
-        path = path + np.stack(move, axis=1) + ndimage.gaussian_filter1d(rng.normal(0, 0.03, path.shape), 6, 0)
+        path = (
+            path + np.stack(move, axis=1) + ndimage.gaussian_filter1d(rng.normal(0, 0.03, path.shape), 6, 0)
+        )
         x = (path[:, 0] + lean * (0.5 - path[:, 1])) * width + height / 2
         y = path[:, 1] * height + 2 * pen + 4
         spots = np.stack([x, y], axis=1) * fine
@@ -96,7 +98,9 @@ def enlarged(image: NDArray[np.uint8], height: float) -> Mask:
     ys = np.flatnonzero(image.max(axis=1) > 100)
     factor = height / (ys[-1] - ys[0] + 1)
     side = max(8, round(28 * factor))
-    large = np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC), np.float32) / 255
+    large = (
+        np.asarray(Image.fromarray(image).resize((side, side), Image.Resampling.BICUBIC), np.float32) / 255
+    )
     large = ndimage.gaussian_filter(large, 0.25 * factor)
     return _cut(np.clip((large - 0.4) * max(2.0, factor) + 0.5, 0, 1))
 
@@ -182,13 +186,17 @@ def photo(rng: np.random.Generator, hand: Hand, counts: list[int]) -> Drawn:
     light = 1 + slope[0] * (y - 0.4) + slope[1] * (x - 0.4)
     if rng.random() < 0.5:
         a, edge = rng.uniform(0, 6.3), rng.uniform(0.01, 0.15)
-        light *= 1 - rng.uniform(0.2, 0.5) / (1 + np.exp(-(np.cos(a) * (x - 0.5) + np.sin(a) * (y - 0.5)) / edge))
+        light *= 1 - rng.uniform(0.2, 0.5) / (
+            1 + np.exp(-(np.cos(a) * (x - 0.5) + np.sin(a) * (y - 0.5)) / edge)
+        )
     chalk = rng.random() < 0.15
     paper = rng.uniform(30, 70, 3) if chalk else rng.uniform(185, 245) + rng.uniform(-12, 12, 3)
     pen = rng.uniform(180, 240, 3) if chalk else _INKS[rng.integers(len(_INKS))] + rng.uniform(-15, 15, 3)
     pressure = 1 - rng.uniform(0, 0.3) * ndimage.zoom(rng.random((6, 6)), (h / 6, w / 6), order=1)[:h, :w]
     pressure = np.pad(pressure, ((0, h - pressure.shape[0]), (0, w - pressure.shape[1])), mode="edge")
-    pixels = paper + rules[..., None] * rng.uniform(0.1, 0.3 if rng.random() < 0.8 else 0.7) * (np.array([90, 120, 190]) - paper)
+    pixels = paper + rules[..., None] * rng.uniform(0.1, 0.3 if rng.random() < 0.8 else 0.7) * (
+        np.array([90, 120, 190]) - paper
+    )
     pixels = pixels + (ink * pressure)[..., None] * (pen - pixels)
     pixels = ndimage.gaussian_filter(pixels * light[..., None], (*[rng.uniform(0.3, 1.4)] * 2, 0))
     pixels += rng.normal(0, rng.uniform(1, 9), (h, w, 1)) + rng.normal(0, rng.uniform(0, 3), (h, w, 3))
@@ -201,7 +209,10 @@ _INKS = np.array([[30, 30, 35], [30, 45, 130], [20, 20, 90], [150, 30, 40], [25,
 def _set_line(rng: np.random.Generator, masks: list[Mask], tall: float) -> Mask:
     """Digits side by side on a wavering base line, with uneven gaps; one in twenty touches the next."""
     height = int(max(m.shape[0] for m in masks) + tall * 0.2) + 1
-    gaps = [int(tall * (rng.uniform(-0.05, 0.05) if rng.random() < 0.05 else rng.uniform(0.08, 0.45))) for _ in masks]
+    gaps = [
+        int(tall * (rng.uniform(-0.05, 0.05) if rng.random() < 0.05 else rng.uniform(0.08, 0.45)))
+        for _ in masks
+    ]
     line = np.zeros((height, sum(m.shape[1] for m in masks) + sum(map(abs, gaps))), np.float32)
     left = 0
     for mask, gap in zip(masks, gaps, strict=True):
@@ -214,7 +225,11 @@ def _set_line(rng: np.random.Generator, masks: list[Mask], tall: float) -> Mask:
 
 def _rules(rng: np.random.Generator, shape: tuple[int, ...], tall: float, angle: float) -> Mask:
     """Nothing, rules or squares over the whole sheet, turned by an angle like its writing."""
-    kind, step, thick = rng.integers(4), tall * rng.uniform(0.35, 1.3), max(1.0, tall * rng.uniform(0.01, 0.03))
+    kind, step, thick = (
+        rng.integers(4),
+        tall * rng.uniform(0.35, 1.3),
+        max(1.0, tall * rng.uniform(0.01, 0.03)),
+    )
     y, x = np.mgrid[: shape[0], : shape[1]].astype(np.float32)
     y, x = np.cos(angle) * y + np.sin(angle) * x, np.cos(angle) * x - np.sin(angle) * y
     rules = np.zeros(shape, np.float32)

@@ -1,0 +1,85 @@
+"""Tells ink from paper: what is darker than the paper around it, or lighter where all of it is dark."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from scipy import ndimage
+
+from mnist_mlp.digits.picture import Gray
+
+Contrast = NDArray[np.floating[Any]]
+"""(h, w): how far each pixel is from the paper around it: 0 for paper, near 1 for black ink on white."""
+Ink = NDArray[np.bool_]
+"""(h, w): which pixels are ink."""
+
+_LEAST_CONTRAST = 0.08  # fainter is no ink
+_EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
+
+
+def ink_contrast(gray: Gray) -> Contrast:
+    """How much darker each pixel is than the paper around it, as a fraction; light ink on dark likewise."""
+    light = is_light_on_dark(gray)
+    if light:
+        gray = 255 - gray
+    paper = paper_of(gray)
+    # Light falls unevenly on paper and ink alike, so that their ratio stays; in a drawing black paper is 0.
+    contrast = (paper - gray) / np.maximum(255 - paper if light else paper, 20)
+    return contrast - np.median(contrast)
+
+
+def is_light_on_dark(gray: Gray) -> bool:
+    """Whether the ink is light: strokes are thin, so they stand out one-sidedly from what is around them."""
+    small = _shrunk(gray, 200)
+    detail = small - ndimage.gaussian_filter(small, 0.1 * min(small.shape), mode="nearest")
+    return bool((detail**3).mean() > 0)
+
+
+def paper_of(gray: Gray) -> Gray:
+    """The brightness of the paper under the ink: a gray closing wider than any stroke, smoothed."""
+    small = _shrunk(gray, 200)
+    window = max(3, round(0.4 * min(small.shape)))
+    paper = ndimage.grey_closing(ndimage.gaussian_filter(small, 1), window, mode="nearest")
+    paper = np.minimum(paper, ndimage.uniform_filter(paper, window // 2, mode="nearest"))
+    return np.asarray(Image.fromarray(paper).resize(gray.shape[::-1], Image.Resampling.BILINEAR))
+
+
+def _shrunk(gray: Gray, side: int) -> Gray:
+    factor = min(1.0, side / max(gray.shape))
+    size = (max(1, round(gray.shape[1] * factor)), max(1, round(gray.shape[0] * factor)))
+    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX), np.float32)
+
+
+def ink_of(contrast: Contrast) -> Ink:
+    """The pixels that are ink: above a threshold between paper and ink, and their fainter neighbors."""
+    smooth = ndimage.gaussian_filter(contrast, 0.5)
+    noise = 1.48 * float(np.median(np.abs(smooth)))  # the standard deviation, if it is normal
+    above = smooth[smooth > max(4 * noise, _LEAST_CONTRAST)]
+    if not len(above):
+        return np.zeros(contrast.shape, bool)
+    threshold = min(otsu_threshold(above), 0.5 * float(np.percentile(above, 95)))
+    threshold = max(threshold, 4 * noise, _LEAST_CONTRAST)
+    strong, weak = smooth > threshold, smooth > max(0.6 * threshold, 4 * noise)
+    labels, _ = ndimage.label(weak, _EIGHT)
+    share = np.bincount(labels[strong], minlength=labels.max() + 1) / np.maximum(
+        np.bincount(labels.ravel()), 1
+    )
+    keep = share > 0.5
+    keep[0] = False
+    return strong | keep[labels]
+
+
+def otsu_threshold(values: Contrast) -> float:
+    """The value that parts the values into two classes with the largest variance between them.
+
+    Otsu, "A threshold selection method from gray-level histograms", 1979.
+    """
+    counts, edges = np.histogram(values, 128)
+    middles = (edges[1:] + edges[:-1]) / 2
+    below = np.cumsum(counts)[:-1]
+    total, sum_below = below[-1] + counts[-1], np.cumsum(counts * middles)[:-1]
+    above, sum_above = total - below, (counts * middles).sum() - sum_below
+    with np.errstate(divide="ignore", invalid="ignore"):
+        between = np.nan_to_num(below * above * (sum_below / below - sum_above / above) ** 2)
+    return float(edges[int(between.argmax()) + 1])
