@@ -149,7 +149,7 @@ def _long_runs(ink: Ink) -> Ink:
     """The pixels on nearly level lines of ink that are longer than a quarter of the width."""
     height, width = (-(-n // 2) for n in ink.shape)  # at half the size, which is four times as fast
     padded = np.pad(ink, [(0, n % 2) for n in ink.shape])
-    small = padded.reshape(height, 2, width, 2).any(axis=(1, 3))
+    small = np.asarray(padded.reshape(height, 2, width, 2).any(axis=(1, 3)))
     runs = np.zeros_like(small)
     tolerant = ndimage.binary_dilation(small, np.ones((3, 1), bool))
     rows, columns = np.ogrid[:height, :width]
