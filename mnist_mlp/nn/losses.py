@@ -39,14 +39,15 @@ def _cross_entropy(y: Floats, t: Floats) -> Floats:
 
 
 def _softmax_cross_entropy(y: Floats, t: Floats) -> Floats:
-    """Cross-entropy -sum of t log(y), of outputs and targets that both sum to 1."""
+    """Cross-entropy -sum of t log(y); what an open softmax lacks to 1 is an output of its own."""
+    y, t = (np.column_stack([values, 1 - values.sum(axis=1)]) for values in (y, t))
     return np.asarray(-(t * np.log(np.maximum(y, np.finfo(y.dtype).tiny))).sum(axis=1))
 
 
 LOSSES = {
     "squared-error": Loss(_squared_error, ("sigmoid", "tanh", "relu", "linear"), True, True),
     "cross-entropy": Loss(_cross_entropy, ("sigmoid",), False, False),
-    "softmax-cross-entropy": Loss(_softmax_cross_entropy, ("softmax",), False, False),
+    "softmax-cross-entropy": Loss(_softmax_cross_entropy, ("softmax", "open-softmax"), False, False),
     # The rule of T. Rashid's "Make Your Own Neural Network" (2016). It is not the gradient of one loss: the
     # output weights follow the squared error, whose value is reported, all earlier layers the cross-entropy.
     "raw-error": Loss(_squared_error, ("sigmoid",), True, False),

@@ -37,7 +37,7 @@ class Network:
     Args:
         sizes: units a layer, the inputs first: ``[784, 200, 10]``.
         activations: one name a layer after the inputs: sigmoid (all, if omitted), tanh, relu, linear, for the
-            last layer also softmax.
+            last layer also softmax or open-softmax.
         init: how the weights are drawn: ``uniform`` in [-0.5, 0.5), or normal with the standard deviation
             1/sqrt(n_out) (``normal-fan-out``) or 1/sqrt(n_in) (``normal-fan-in``).
         biases: whether the layers have biases; they start at zero.
@@ -97,7 +97,7 @@ class Network:
             _check_known("activation", name, ACTIVATIONS)
         if len(activations) != len(weights) or not weights:
             raise NetworkError(f"{len(weights)} layers need as many activations, not {len(activations)}")
-        if "softmax" in activations[:-1]:
+        if any("softmax" in name for name in activations[:-1]):
             raise NetworkError("softmax is for the last layer only")
         if any(W.ndim != 2 or 0 in W.shape for W in weights):
             raise NetworkError("each layer's weights must be a matrix (n_out, n_in)")

@@ -29,6 +29,7 @@ ACTIVATIONS: dict[str, tuple[Callable[[Floats], Floats], Callable[[Floats], Floa
     "relu": (lambda z: np.maximum(z, 0), lambda y: np.where(y > 0, 1.0, 0.0)),
     "linear": (lambda z: z, np.ones_like),
     "softmax": (lambda z: np.exp(z) / np.exp(z).sum(), np.ones_like),  # its loss uses no derivative
+    "open-softmax": (lambda z: np.exp(z) / (1 + np.exp(z).sum()), np.ones_like),
 }
 
 

@@ -31,23 +31,17 @@ def to_training(
     if center_hidden:
         _replace_hidden(copy, "sigmoid", "tanh", scale=0.5, shift=0.5)
     if softmax:
-        copy.activations = (*copy.activations[:-1], "softmax")
+        copy.activations = (*copy.activations[:-1], "open-softmax")
     return copy
 
 
 def from_training(
-    network: Network,
-    inputs: Floats,
-    *,
-    center_inputs: bool = False,
-    center_hidden: bool = False,
-    softmax: bool = False,
+    network: Network, *, center_inputs: bool = False, center_hidden: bool = False, softmax: bool = False
 ) -> Network:
     """Return a copy with sigmoid units that takes inputs as they are; the options are as for `to_training`.
 
-    A softmax depends only on the differences of its weighted sums, so all output biases may be moved by one
-    number. For sigmoid outputs they are moved so that over the inputs (n, n_in) the two largest sums have the
-    mean 0: then the largest output is mostly above 1/2, and the others are below.
+    Its largest output is the same one. An open softmax weighs each weighted sum against 0, as a sigmoid does,
+    so the sums can stay as they are.
     """
     copy = network.copy()
     if center_hidden:
@@ -55,8 +49,6 @@ def from_training(
     if center_inputs:
         _shift_inputs(copy, 0, -INPUT_MEAN)
     if softmax:
-        copy.activations = (*copy.activations[:-1], "linear")
-        _biases(copy)[-1] -= np.sort(copy.forward(inputs), axis=1)[:, -2:].mean()
         copy.activations = (*copy.activations[:-1], "sigmoid")
     return copy
 

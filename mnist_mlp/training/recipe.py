@@ -90,6 +90,11 @@ class Recipe:
     elastic_sigma: float = setting(
         5.0, "Distortion: smoothness of the elastic deformation, in pixels.", least=0.5, greatest=28
     )
+    nondigits: float = setting(
+        0.0,
+        "Drawn samples that are no digits, as a fraction of the training digits: all their targets are low.",
+        greatest=1,
+    )
     validation: int = setting(
         0, "Training digits, from the end, that are held out and scored after each epoch.", greatest=10**9
     )
@@ -104,11 +109,11 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
-        if not self.biases and (
-            self.center_inputs or self.center_hidden or self.loss == "softmax-cross-entropy"
-        ):
-            raise RecipeError("center_inputs, center_hidden and softmax-cross-entropy need biases = true")
+        if not self.biases and (self.center_inputs or self.center_hidden):
+            raise RecipeError("center_inputs and center_hidden need biases = true")
 
+        if self.nondigits and not self.shuffle:
+            raise RecipeError("nondigits are mixed with the digits: they need shuffle = true")
         if self.patience and not self.validation:
             raise RecipeError("patience needs held-out digits: validation must be above 0")
 

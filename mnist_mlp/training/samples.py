@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mnist_mlp.digits.distortion import Distortion
 from mnist_mlp.digits.images import Digits, encode_targets, scale_in_place, scale_pixels
+from mnist_mlp.digits.nondigits import draw_nondigits
 from mnist_mlp.nn.blas import Floats
 from mnist_mlp.nn.reparametrize import INPUT_MEAN
 from mnist_mlp.training.recipe import Recipe
@@ -14,9 +15,11 @@ from mnist_mlp.training.schedule import shuffled
 
 Indices = NDArray[np.intp] | slice
 
+NO_DIGIT = 10  # in place of a label
+
 
 class Samples:
-    """The training digits as a recipe presents them.
+    """The training digits as a recipe presents them, perhaps with samples that are no digits among them.
 
     Args:
         digits: the training digits.
@@ -27,10 +30,14 @@ class Samples:
         self._images = digits.images.reshape(-1, 784)
         self._labels = digits.labels
         self._recipe = recipe
+        self._nondigits = np.empty((0, 784), np.uint8)
+        if count := round(recipe.nondigits * len(digits)):
+            rng = np.random.default_rng([recipe.seed, 0])  # epochs are numbered from 1
+            self._nondigits = draw_nondigits(count, digits.images, digits.labels, rng).reshape(-1, 784)
         self._distortion = distortion_of(recipe)
 
     def __len__(self) -> int:
-        return len(self._labels)
+        return len(self._labels) + len(self._nondigits)
 
     def chunks(self, size: int, rng: np.random.Generator) -> Iterator[Indices]:
         """Go once through all samples, `size` at a time: slices in file order, else random indices."""
@@ -40,12 +47,20 @@ class Samples:
             yield from (slice(first, first + size) for first in range(0, len(self), size))
 
     def labels(self, chunk: Indices) -> NDArray[np.uint8]:
-        """The labels (n,) of a chunk."""
-        return self._labels[chunk]
+        """The labels (n,) of a chunk, `NO_DIGIT` for samples that are none."""
+        if isinstance(chunk, slice):
+            return self._labels[chunk]
+        last = len(self._labels) - 1
+        return np.where(chunk <= last, self._labels[np.minimum(chunk, last)], np.uint8(NO_DIGIT))
 
     def images(self, chunk: Indices) -> NDArray[np.uint8]:
         """The images (n, 784) of a chunk."""
-        return self._images[chunk]
+        if isinstance(chunk, slice):
+            return self._images[chunk]
+        count = len(self._labels)
+        images = self._images[np.minimum(chunk, count - 1)]
+        images[chunk >= count] = self._nondigits[chunk[chunk >= count] - count]
+        return images
 
     def inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
         """The inputs (n, 784) float32 of images: distorted, scaled and centered, as the recipe says."""
@@ -58,10 +73,15 @@ class Samples:
         return inputs
 
     def targets(self, labels: NDArray[np.uint8]) -> Floats:
-        """What the outputs should be, (n, 10) float32: for softmax 1 and 0, since they sum to one."""
+        """What the outputs should be, (n, 10) float32: as `encode_targets`, but for softmax 1 and 0.
+
+        A sample that is no digit has the low target in all ten.
+        """
         if self._recipe.loss == "softmax-cross-entropy":
-            return np.eye(10, dtype=np.float32)[labels]
-        return encode_targets(labels)
+            return np.eye(11, 10, dtype=np.float32)[labels]
+        targets = encode_targets(np.minimum(labels, 9))
+        targets[labels == NO_DIGIT] = encode_targets(np.zeros(1, np.uint8))[0, 1]
+        return targets
 
 
 def distortion_of(recipe: Recipe) -> Distortion:

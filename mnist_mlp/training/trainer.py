@@ -20,7 +20,7 @@ from mnist_mlp.nn.online import BLOCK_SIZE, OnlineTrainer
 from mnist_mlp.nn.reparametrize import INPUT_MEAN, from_training, to_training
 from mnist_mlp.training.history import EpochRecord, HistoryError, best_epoch, history_from
 from mnist_mlp.training.recipe import Recipe
-from mnist_mlp.training.samples import Indices, Samples
+from mnist_mlp.training.samples import NO_DIGIT, Indices, Samples
 from mnist_mlp.training.schedule import learning_rate_at
 from mnist_mlp.training.scoring import outputs_for
 
@@ -128,7 +128,7 @@ class Trainer:
         self._network = to_training(network, **self._coordinates)
         self._average = self._network.copy() if recipe.ema_epochs else self._network
         self._best = self._average.copy() if recipe.patience else self._average
-        self._steps_per_epoch = -(-len(digits) // recipe.batch_size)
+        self._steps_per_epoch = -(-len(self._samples) // recipe.batch_size)
         together = BLOCK_SIZE if recipe.online else recipe.batch_size
         self._chunk_size = together * max(1, _CHUNK // together)
         self._gram_caches: dict[int, list[Floats]] = {}  # by the first sample of the chunk
@@ -153,8 +153,7 @@ class Trainer:
 
         Its weights are averaged, or those of the best epoch, if the recipe says so.
         """
-        inputs = scale_pixels(self._samples.images(slice(_CHUNK)))
-        return from_training(self._best, inputs, **self._coordinates)
+        return from_training(self._best, **self._coordinates)
 
     def outputs(self, images: NDArray[np.uint8]) -> Floats:
         """The outputs (n, 10) of the network as trained so far, in its own coordinates, for (n, 28, 28)."""
@@ -172,7 +171,7 @@ class Trainer:
         start = perf_counter()
         epoch = len(self.history) + 1
         rng = np.random.default_rng([self._recipe.seed, epoch])
-        samples, done, right, loss_sum = len(self._samples), 0, 0, 0.0
+        samples, done, digits, right, loss_sum = len(self._samples), 0, 0, 0, 0.0
         for chunk in self._samples.chunks(self._chunk_size, rng):
             labels = self._samples.labels(chunk)
             targets = self._samples.targets(labels)
@@ -182,16 +181,17 @@ class Trainer:
                 loss_sum += float(self._loss.value(outputs, targets).sum())
             self._check_finite(epoch, np.asarray(loss_sum))
             right += int((outputs.argmax(axis=1) == labels).sum())
+            digits += int((labels != NO_DIGIT).sum())
             done += len(labels)
             if on_progress is not None:
-                on_progress(Progress(epoch, done, samples, right / done))
+                on_progress(Progress(epoch, done, samples, right / max(digits, 1)))
         self._check_finite(epoch, *self.state()[0].values())
         validation_loss, validation_accuracy = self._validate()
         record = EpochRecord(
             epoch,
             learning_rate_at(self._recipe, epoch * self._steps_per_epoch - 1, self._steps_per_epoch),
             loss_sum / samples,
-            right / samples,
+            right / digits,
             validation_loss,
             validation_accuracy,
             perf_counter() - start,
