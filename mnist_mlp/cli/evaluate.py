@@ -22,6 +22,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write scorecard and pictures there.")
     ] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Also score digits that are shifted, rotated, noisy ...")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Score a trained network on test digits, or on a CSV file."""
@@ -30,33 +33,28 @@ def evaluate(
     from mnist_mlp.cli.scores import show_scorecard
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source
-    from mnist_mlp.report.machine import machine_facts
-    from mnist_mlp.report.scorecard import Scorecard
     from mnist_mlp.runs import folder as folders
-    from mnist_mlp.runs.results import versions, write_scorecard
+    from mnist_mlp.runs.results import write_scorecard
+    from mnist_mlp.runs.score import score
     from mnist_mlp.training.checks import examine_digits
-    from mnist_mlp.training.scoring import outputs_for
 
     screen = Screen()
     if out is not None:
         folders.check_free_for_scores(out)
     path = model_file(model, screen)
-    network, facts = folders.load_model(path)
+    trained = folders.load_model(path)
     start = perf_counter()
     digits = Source(data_dir, mirror or [], offline).read("test", test_csv, screen)
-    loaded = perf_counter()
+    seconds = {"load": perf_counter() - start}
     for warning in examine_digits(digits, role="test"):
         screen.warning(warning)
-    outputs = outputs_for(network, digits.images)
-    seconds = {"load": loaded - start, "score": perf_counter() - loaded}
-    card = Scorecard.from_outputs(
-        digits.labels,
-        outputs,
-        **facts,
-        data=dict(digits.files),
+    card = score(
+        trained.network,
+        digits,
+        threshold=trained.threshold,
+        robustness=robustness,
         seconds=seconds,
-        versions=versions(),
-        machine=machine_facts(),
+        facts={**trained.facts, "data": dict(digits.files)},
     )
     if out is not None:
         folders.make_folder(out)

@@ -1,5 +1,6 @@
 """Scorecards on the screen."""
 
+from itertools import groupby
 from textwrap import fill
 
 from mnist_mlp.cli.screen import Screen
@@ -24,6 +25,19 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
         pairs = ", ".join(f"{pair.label} as {pair.predicted} ({pair.count})" for pair in confused)
         text = f"most often taken for another: {pairs}"
         screen.result("\n" + fill(text, min(screen.width, 80) - 1, subsequent_indent="  "))
+    if answers := card.more.get("answers"):
+        right = percent(answers["answered_right"] / answers["answered"] if answers["answered"] else None)
+        text = f"not sure of {answers['left_open']:,} digits; of the others {right} right"
+        if nondigits := card.more.get("nondigits"):
+            text += (
+                f"; of images that are no digits {percent(nondigits['refused'] / nondigits['drawn'])} refused"
+            )
+        screen.result(fill(text, min(screen.width, 80) - 1, subsequent_indent="  "))
+    if robustness := card.more.get("robustness"):
+        screen.result("\naccuracy in percent on changed digits, by the amount of the change")
+        for change, rows in groupby(robustness, key=lambda row: f"{row['change']}, {row['unit']}"):
+            amounts = "  ".join(f"{row['amount']:g}: {100 * row['accuracy']:.1f}" for row in rows)
+            screen.result(f"{change:<31}{amounts}")
 
 
 def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None:

@@ -74,7 +74,7 @@ def show_digit(
         path = model_file(network_of, screen)
         if model is None:
             screen.note(f"model {path}")
-        outputs = load_model(path)[0].forward(scale_pixels(image[None]))[0]
+        outputs = load_model(path).network.forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
             fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
     versions = _distorted(image, 14) if distort else []

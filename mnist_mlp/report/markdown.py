@@ -31,6 +31,7 @@ def scorecard_page(
         _table(("digit", "precision", "recall", "F1", "digits"), scores),
         "Precision: of the answers with this digit, the share that was right. Recall: of these digits, the "
         "share that was recognized. F1: the harmonic mean of the two.",
+        *_trust(card),
         *(_mistakes(card) if card.correct < card.total else ()),
         *_run_facts(card, explanations),
     )
@@ -51,6 +52,47 @@ def repeated_page(repeated: RepeatedScorecard, *, explanations: Mapping[str, str
         _table(("seed", "accuracy", "wrong", "seconds"), rows),
         *_run_facts(repeated.runs[0], explanations),
     )
+
+
+def _trust(card: Scorecard) -> Iterable[str]:
+    """What the threshold leaves open, and how often answers with an output are right."""
+    if answers := card.more.get("answers"):
+        yield "## I don't know"
+        share = percent(answers["answered_right"] / answers["answered"] if answers["answered"] else None)
+        yield (
+            f"An output below {answers['threshold']:.3f} is no answer. This leaves "
+            f"{answers['left_open']:,} of "
+            f"{card.total:,} digits open; {share} of the others are right."
+        )
+        if nondigits := card.more.get("nondigits"):
+            refused = percent(nondigits["refused"] / nondigits["drawn"])
+            yield f"Of {nondigits['drawn']:,} drawn images that are no digits, {refused} get no answer."
+    if calibration := card.more.get("calibration"):
+        yield "## What an output is worth"
+        error = percent(calibration["expected_calibration_error"])
+        yield (
+            "Of the answers with an output of about 0.9, nine of ten should be right. On average the outputs "
+            f"are off by {error} (expected calibration error)."
+        )
+        bins = enumerate(calibration["bins"])
+        worth = [
+            (
+                f"{i / 10:.1f} to {i / 10 + 0.1:.1f}",
+                f"{b['answers']:,}",
+                f"{b['output']:.3f}",
+                percent(b["accuracy"]),
+            )
+            for i, b in bins
+            if b["answers"]
+        ]
+        yield _table(("output", "answers", "mean output", "right"), worth)
+    if robustness := card.more.get("robustness"):
+        yield "## Changed digits"
+        rows = [
+            (row["change"], f"{row['amount']:g} {row['unit']}", percent(row["accuracy"]))
+            for row in robustness
+        ]
+        yield _table(("change", "amount", "accuracy"), rows, align=":--")
 
 
 def _mistakes(card: Scorecard) -> Iterable[str]:

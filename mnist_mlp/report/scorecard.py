@@ -102,6 +102,10 @@ class Scorecard:
         )
         return cls(confusion, mistakes, **facts)
 
+    def with_facts(self, **facts: Any) -> "Scorecard":
+        """The same scores with other facts: any of the attributes from `recipe` on."""
+        return replace(self, **facts)
+
     def __repr__(self) -> str:
         return f"<Scorecard: {percent(self.accuracy)}, {self.correct:,} of {self.total:,} digits right>"
 

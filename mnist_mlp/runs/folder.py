@@ -257,8 +257,23 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     return found
 
 
-def load_model(path: Path) -> tuple[Network, dict[str, Any]]:
-    """Load a network for digits, and what its file tells of its recipe: `recipe` and `seed`, where known.
+@dataclass(frozen=True)
+class Model:
+    """A trained network, and what its file tells of it.
+
+    Attributes:
+        network: 784 inputs and 10 outputs.
+        facts: `recipe` and `seed` of the training, where they are known.
+        threshold: an output below it is no answer; None where it is not known.
+    """
+
+    network: Network
+    facts: dict[str, Any]
+    threshold: float | None
+
+
+def load_model(path: Path) -> Model:
+    """Load a network for digits.
 
     Raises:
         MnistMlpError: if the file cannot be read, or its network is not of 784 inputs and 10 outputs.
@@ -273,8 +288,11 @@ def load_model(path: Path) -> tuple[Network, dict[str, Any]]:
     if (network.sizes[0], network.sizes[-1]) != (784, 10):
         shape = "-".join(map(str, network.sizes))
         raise RunError(f"{printable(path)}: a {shape} network; digits need 784 inputs and 10 outputs")
+    metadata = load_arrays(path)[1]
+    threshold = metadata.get("threshold")
     try:
-        recipe = Recipe().with_settings(load_arrays(path)[1].get("recipe", {}))
-    except (RecipeError, TypeError):
-        return network, {}  # a network of another maker: its weights are all that counts
-    return network, {"recipe": recipe.to_dict(), "seed": recipe.seed}
+        recipe = Recipe().with_settings(metadata.get("recipe", {}))
+        facts = {"recipe": recipe.to_dict(), "seed": recipe.seed}
+    except (RecipeError, TypeError):  # a network of another maker: its weights are all that counts
+        facts = {}
+    return Model(network, facts, threshold if isinstance(threshold, float) else None)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic, perf_counter
+from time import monotonic
 from typing import Any
 
 from mnist_mlp.digits.images import Digits
@@ -11,10 +11,9 @@ from mnist_mlp.errors import printable
 from mnist_mlp.files.arrays import load_arrays, save_arrays
 from mnist_mlp.files.atomic import write_text
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.machine import machine_facts
 from mnist_mlp.report.scorecard import Scorecard
 from mnist_mlp.runs.folder import CHECKPOINT, HISTORY, RunError
-from mnist_mlp.runs.results import versions
+from mnist_mlp.runs.score import score
 from mnist_mlp.training.checks import examine_network
 from mnist_mlp.training.history import EpochRecord, history_to_csv
 from mnist_mlp.training.recipe import Recipe
@@ -153,25 +152,16 @@ def scored(network: Network, recipe: Recipe, history: list[EpochRecord], data: D
     Raises:
         ScoreError: if its outputs are not finite.
     """
-    start = perf_counter()
-    digits = data.to_score(recipe.validation)
-    outputs = outputs_for(network, digits.images)
-    seconds = {
-        "load": data.seconds,
-        "train": sum(record.seconds for record in history),
-        "score": perf_counter() - start,
-    }
-    card = Scorecard.from_outputs(
-        digits.labels,
-        outputs,
-        **identity_of(recipe, data),
-        seed=recipe.seed,
-        seconds=seconds,
-        versions=versions(),
-        machine=machine_facts(),
-    )
     known = (data.split(recipe.validation)[1] or data.train[-10_000:]).images
-    return Result(network, history, card, threshold_for(outputs_for(network, known)))
+    threshold = threshold_for(outputs_for(network, known))
+    card = score(
+        network,
+        data.to_score(recipe.validation),
+        threshold=threshold,
+        seconds={"load": data.seconds, "train": sum(record.seconds for record in history)},
+        facts={**identity_of(recipe, data), "seed": recipe.seed},
+    )
+    return Result(network, history, card, threshold)
 
 
 def identity_of(recipe: Recipe, data: Data) -> dict[str, dict[str, Any]]:

@@ -1,8 +1,6 @@
 """The results of a run as files: the model, pictures, and the scorecard for people and for programs."""
 
-import platform
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from mnist_mlp.digits.images import Digits
@@ -90,9 +88,3 @@ def read_card(folder: Path) -> Scorecard:
         return Scorecard.from_json(read_text(folder / SCORECARD))
     except ScoreError as error:
         raise RunError(f"{printable(folder / SCORECARD)}: {error}") from None
-
-
-def versions() -> dict[str, str]:
-    """The versions of what the numbers depend on."""
-    names = ("mnist-mlp", "numpy", "scipy")
-    return {"python": platform.python_version(), **{name: version(name) for name in names}}
