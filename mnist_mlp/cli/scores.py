@@ -35,8 +35,8 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
         screen.result(fill(text, min(screen.width, 80) - 1, subsequent_indent="  "))
     if robustness := card.more.get("robustness"):
         screen.result("\naccuracy in percent on changed digits, by the amount of the change")
-        for change, rows in groupby(robustness, key=lambda row: f"{row['change']}, {row['unit']}"):
-            amounts = "  ".join(f"{row['amount']:g}: {100 * row['accuracy']:.1f}" for row in rows)
+        for change, scored in groupby(robustness, key=lambda row: f"{row['change']}, {row['unit']}"):
+            amounts = "  ".join(f"{row['amount']:g}: {100 * row['accuracy']:.1f}" for row in scored)
             screen.result(f"{change:<31}{amounts}")
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mnist_mlp.errors import MnistMlpError, printable, quoted
-from mnist_mlp.files.arrays import OtherKindError, load_arrays
+from mnist_mlp.files.arrays import OtherKindError
 from mnist_mlp.files.atomic import StorageError, describe, read_text, remove_leftovers, write_text
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
@@ -288,7 +288,7 @@ def load_model(path: Path) -> Model:
     if (network.sizes[0], network.sizes[-1]) != (784, 10):
         shape = "-".join(map(str, network.sizes))
         raise RunError(f"{printable(path)}: a {shape} network; digits need 784 inputs and 10 outputs")
-    metadata = load_arrays(path)[1]
+    metadata = network.metadata
     threshold = metadata.get("threshold")
     try:
         recipe = Recipe().with_settings(metadata.get("recipe", {}))

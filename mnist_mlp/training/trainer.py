@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.digits.images import Digits
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.nn.blas import Floats
 from mnist_mlp.nn.losses import LOSSES

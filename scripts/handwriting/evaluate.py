@@ -12,9 +12,10 @@ sys.path.insert(0, "/tmp/team/photo-models")
 import load
 import sheets
 from PIL import Image
+
 from mnist_mlp.digits.images import scale_pixels
-from mnist_mlp.nn.network import Network
 from mnist_mlp.digits.photo import read_image
+from mnist_mlp.nn.network import Network
 
 
 def edits(a, b):
