@@ -1,0 +1,44 @@
+"""What a network looks like inside, as arrays: what its hidden units look for, what it imagines for each digit."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_mlp.digits import encode_targets, scale_pixels
+from mnist_mlp.network import Network
+
+
+def effect_of_ink(network: Network, images: NDArray[np.uint8]) -> NDArray[np.floating]:
+    """How much each pixel moves each unit of the first layer: weight times the pixel's standard deviation.
+
+    The weights alone would show noise at the border, where no digit has ink and training leaves them as drawn.
+
+    Args:
+        network: with 784 inputs.
+        images: (n, 28, 28), digits over which the standard deviations are taken.
+
+    Returns:
+        (units, 28, 28); above 0 where ink raises the unit's output.
+    """
+    deviations = scale_pixels(images).std(axis=0)
+    return (network.weights[0] * deviations).reshape(-1, 28, 28)
+
+
+def imagine_digits(network: Network) -> NDArray[np.floating] | None:
+    """The input that each digit's targets lead to when the signals go backwards, from the outputs to the inputs.
+
+    T. Rashid's "Make Your Own Neural Network" (2016) calls it the backquery. Each layer's outputs y become its
+    weighted sums by the inverse of the sigmoid, z = ln(y / (1 - y)); less the biases, they go back through the
+    transposed weights, and the result is scaled to 0.01 to 0.99.
+
+    Returns:
+        (10, 28, 28), 0.01 to 0.99; None where a layer is not sigmoid.
+    """
+    if set(network.activations) != {"sigmoid"}:
+        return None
+    signals: NDArray[np.floating] = encode_targets(np.arange(10)).astype(np.float64)
+    biases = network.biases or [np.zeros(len(W)) for W in network.weights]
+    for W, b in zip(reversed(network.weights), reversed(biases), strict=True):
+        signals = (np.log(signals / (1 - signals)) - b) @ W
+        low, high = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
+        signals = 0.01 + 0.98 * (signals - low) / np.where(high > low, high - low, 1)
+    return signals.reshape(-1, 28, 28)
