@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Sequence
-
-from mnist_mlp.training import EpochRecord
+from typing import Protocol
 
 _WIDTH, _HEIGHT = 560, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 112, 14, 34  # margins
@@ -12,7 +11,23 @@ _SMALLEST = 0.00005  # drawn for a share of 0, which has no place on a logarithm
 _LINE_HEIGHT = 16
 
 
-def learning_curve(history: Sequence[EpochRecord]) -> str:
+class Epoch(Protocol):
+    """What the curve needs of one epoch; shares of right answers are from 0 to 1."""
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 1."""
+
+    @property
+    def accuracy(self) -> float:
+        """On the training digits."""
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """On the validation digits."""
+
+
+def learning_curve(history: Sequence[Epoch]) -> str:
     """The share of right answers after each epoch, the share of wrong ones on a logarithmic scale.
 
     Args:
@@ -48,7 +63,9 @@ def learning_curve(history: Sequence[EpochRecord]) -> str:
         values, kind = lines[name], name.replace(" ", "-")
         points = " ".join(f"{x(i):.1f},{y(1 - value):.1f}" for i, value in enumerate(values))
         end = f'cx="{x(len(values) - 1):.1f}" cy="{y(1 - values[-1]):.1f}"'
-        parts.append(f'<polyline class="line {kind}" points="{points}"/><circle class="{kind}" {end} r="3.5"/>')
+        parts.append(
+            f'<polyline class="line {kind}" points="{points}"/><circle class="{kind}" {end} r="3.5"/>'
+        )
         label = f'{name} <tspan class="value">{values[-1]:.2%}</tspan>'.replace("%", " %")
         start = x(len(values) - 1) + 10
         parts.append(f'<text class="name {kind}" x="{start:.1f}" y="{height + 4:.1f}">{label}</text>')

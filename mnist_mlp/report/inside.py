@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits import encode_targets, scale_pixels
-from mnist_mlp.network import Network
+from mnist_mlp.digits.images import encode_targets, scale_pixels
+from mnist_mlp.nn.network import Network
 
 
 def effect_of_ink(network: Network, images: NDArray[np.uint8]) -> NDArray[np.floating]:

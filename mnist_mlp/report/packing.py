@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits import scale_pixels
-from mnist_mlp.network import Network
+from mnist_mlp.digits.images import scale_pixels
+from mnist_mlp.nn.network import Network
 
 _LARGEST = 2_000_000  # characters; a page with a larger network would open too slowly
 _KNOWN = {"sigmoid", "tanh", "relu", "linear", "softmax"}  # activations that digit.js computes

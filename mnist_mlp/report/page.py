@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits import Digits, scale_pixels
-from mnist_mlp.network import Network
-from mnist_mlp.report.chart import learning_curve
+from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.chart import Epoch, learning_curve
 from mnist_mlp.report.inside import effect_of_ink, imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
-from mnist_mlp.scorecard import Scorecard
-from mnist_mlp.training import EpochRecord
+from mnist_mlp.report.scorecard import Scorecard
 
 MOST_MISTAKES = 400  # pictures in the page; of a network with more mistakes, fewer of each kind
 RIGHT_OF_EACH = 10  # right answers shown of each digit, those with the smallest outputs
@@ -32,7 +31,7 @@ def render_page(
     card: Scorecard,
     network: Network,
     digits: Digits,
-    history: Sequence[EpochRecord] = (),
+    history: Sequence[Epoch] = (),
     held_out: Digits | None = None,
     threshold: float | None = None,
     name: str = "",
@@ -205,7 +204,9 @@ def _confusion_table(confusion: NDArray[np.int64]) -> str:
         cells = [f'<th scope="row">{label}</th>']
         for answer, count in enumerate(counts):
             shade = "right" if label == answer else f"wrong-{min(int(count).bit_length(), 6)}"
-            button = f'<button type="button" aria-label="{label} read as {answer}: {count:,}">{count}</button>'
+            button = (
+                f'<button type="button" aria-label="{label} read as {answer}: {count:,}">{count}</button>'
+            )
             content = button if count else ""
             cells.append(f'<td class="{shade}" data-label="{label}" data-answer="{answer}">{content}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -216,9 +217,7 @@ def _confusion_table(confusion: NDArray[np.int64]) -> str:
     )
 
 
-def _mistakes(
-    shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.uint8], wrong: int
-) -> str:
+def _mistakes(shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.uint8], wrong: int) -> str:
     if not wrong:
         return "<p>There are none.</p>"
     tiles = [
@@ -258,7 +257,7 @@ def _imagined(signals: NDArray[np.floating] | None, first: int, images: NDArray[
     return f'<ul class="tiles imagined">{"".join(tiles)}</ul>'
 
 
-def _curve(history: Sequence[EpochRecord]) -> str:
+def _curve(history: Sequence[Epoch]) -> str:
     if not history:
         return ""
     note = (

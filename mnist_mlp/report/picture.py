@@ -1,4 +1,4 @@
-"""Small pictures as PNG texts for an HTML page: transparent where there is nothing, so that they fit light and dark."""
+"""Small pictures as data URLs for a page, transparent where there is nothing: they fit light and dark."""
 
 import base64
 import io
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 BLUE, ORANGE = (0, 99, 165), (192, 92, 22)
-_STEPS = 7  # of each color; with nothing in the middle 15, which four bits a pixel hold
+_STEPS = 5  # of each color; with nothing in the middle 11, which four bits a pixel hold
 
 
 def ink_on_paper(image: NDArray[np.uint8]) -> str:
@@ -19,7 +19,7 @@ def ink_on_paper(image: NDArray[np.uint8]) -> str:
 
 
 def in_two_colors(values: NDArray[np.floating]) -> str:
-    """Numbers (height, width) of -1 (orange) to 1 (blue), in 15 steps: a PNG file as a data URL."""
+    """Numbers (height, width) of -1 (orange) to 1 (blue), in 11 steps: a PNG file as a data URL."""
     from PIL import Image  # noqa: PLC0415
 
     steps = np.clip(np.rint(values * _STEPS), -_STEPS, _STEPS) + _STEPS
