@@ -1,4 +1,4 @@
-"""What a network looks like inside, as arrays: what its hidden units look for, what it imagines for each digit."""
+"""A network's inside as arrays: what its hidden units look for, and what it imagines for each digit."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +10,7 @@ from mnist_mlp.nn.network import Network
 def effect_of_ink(network: Network, images: NDArray[np.uint8]) -> NDArray[np.floating]:
     """How much each pixel moves each unit of the first layer: weight times the pixel's standard deviation.
 
-    The weights alone would show noise at the border, where no digit has ink and training leaves them as drawn.
+    The weights alone would show noise at the border, where no digit has ink and training changes nothing.
 
     Args:
         network: with 784 inputs.
@@ -20,15 +20,16 @@ def effect_of_ink(network: Network, images: NDArray[np.uint8]) -> NDArray[np.flo
         (units, 28, 28); above 0 where ink raises the unit's output.
     """
     deviations = scale_pixels(images).std(axis=0)
-    return (network.weights[0] * deviations).reshape(-1, 28, 28)
+    effects: NDArray[np.floating] = network.weights[0] * deviations
+    return effects.reshape(-1, 28, 28)
 
 
 def imagine_digits(network: Network) -> NDArray[np.floating] | None:
-    """The input that each digit's targets lead to when the signals go backwards, from the outputs to the inputs.
+    """The inputs that each digit's targets lead to when signals go backwards, from outputs to inputs.
 
-    T. Rashid's "Make Your Own Neural Network" (2016) calls it the backquery. Each layer's outputs y become its
-    weighted sums by the inverse of the sigmoid, z = ln(y / (1 - y)); less the biases, they go back through the
-    transposed weights, and the result is scaled to 0.01 to 0.99.
+    T. Rashid's "Make Your Own Neural Network" (2016) calls it the backquery. Each layer's outputs y become
+    its weighted sums by the inverse of the sigmoid, z = ln(y / (1 - y)); less the biases, they go back
+    through the transposed weights, and the result is scaled to 0.01 to 0.99.
 
     Returns:
         (10, 28, 28), 0.01 to 0.99; None where a layer is not sigmoid.

@@ -20,8 +20,8 @@ class Packed:
     """What the page's script is given.
 
     Attributes:
-        layers: for each layer what `digit.js` must know to unpack and compute it; none where the network is too
-            large for a page, or has an activation that the script does not know.
+        layers: for each layer what `digit.js` must know to unpack and compute it; none where the network is
+            too large for a page, or has an activation that the script does not know.
         payload: one zlib stream in base64: the layers, then the pictures, 784 bytes each.
     """
 

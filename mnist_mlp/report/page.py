@@ -1,4 +1,4 @@
-"""A run as one HTML file that needs no network connection: its scorecard, and the network to draw digits for."""
+"""A run as one HTML file that asks for nothing else: its scorecard, and the network to draw digits for."""
 
 import base64
 import hashlib
@@ -20,8 +20,8 @@ from mnist_mlp.report.packing import pack
 from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
 from mnist_mlp.report.scorecard import Scorecard
 
-MOST_MISTAKES = 400  # pictures in the page; of a network with more mistakes, fewer of each kind
-RIGHT_OF_EACH = 10  # right answers shown of each digit, those with the smallest outputs
+MOST_MISTAKES = 300  # pictures in the page; of a network with more mistakes, fewer of each kind
+RIGHT_OF_EACH = 6  # right answers shown of each digit, those with the smallest outputs
 FIRST_MISTAKES = 24  # that show without JavaScript
 MOST_UNITS = 400  # hidden units in the picture of what they look for
 
@@ -58,11 +58,12 @@ def render_page(
     scored = (digits.labels, outputs)
     if held_out is not None and len(held_out):
         scored = (held_out.labels, network.forward(scale_pixels(held_out.images)))
+    costs = costs_of_thresholds(*scored)
     facts = {
         "layers": packed.layers,
         "shown": shown,
         "threshold": threshold,
-        "costs": costs_of_thresholds(*scored),
+        "costs": costs,
         "payload": packed.payload,
     }
     return _filled_template(
@@ -74,7 +75,7 @@ def render_page(
         sizes=_text(", ".join(str(size) for size in network.sizes)),
         scored=f"{len(scored[0]):,} {'test' if scored[0] is digits.labels else 'held-out'} digits",
         scored_total=str(len(scored[0])),
-        costs=_costs_table(facts["costs"], len(scored[0])),
+        costs=_costs_table(costs, len(scored[0])),
         confusion=_confusion_table(card.confusion),
         mistakes=_mistakes(shown, digits.images, card.total - card.correct),
         units=_units(network, digits.images),
@@ -126,7 +127,8 @@ def _first_of_each(rows: NDArray[np.int64], kinds: NDArray[np.int64], limit: int
 
 def _as_bytes(signals: NDArray[np.floating]) -> NDArray[np.uint8]:
     """Inputs of 0.01 to 1 as pixels."""
-    return np.clip(np.rint((signals - 0.01) / 0.99 * 255), 0, 255).astype(np.uint8)
+    pixels: NDArray[np.uint8] = np.clip(np.rint((signals - 0.01) / 0.99 * 255), 0, 255).astype(np.uint8)
+    return pixels
 
 
 def _filled_template(**parts: str) -> str:
@@ -152,7 +154,7 @@ def _text(value: object) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "–" if share is None else f"{share:.2%}".replace("%", " %")
+    return "-" if share is None else f"{share:.2%}".replace("%", " %")
 
 
 def _run_in_words(card: Scorecard, network: Network, name: str) -> list[str]:
@@ -204,10 +206,8 @@ def _confusion_table(confusion: NDArray[np.int64]) -> str:
         cells = [f'<th scope="row">{label}</th>']
         for answer, count in enumerate(counts):
             shade = "right" if label == answer else f"wrong-{min(int(count).bit_length(), 6)}"
-            button = (
-                f'<button type="button" aria-label="{label} read as {answer}: {count:,}">{count}</button>'
-            )
-            content = button if count else ""
+            told = f"{label} read as {answer}: {count:,}"
+            content = f'<button type="button" aria-label="{told}">{count}</button>' if count else ""
             cells.append(f'<td class="{shade}" data-label="{label}" data-answer="{answer}">{content}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
     heads = "".join(f'<th scope="col">{answer}</th>' for answer in range(10))

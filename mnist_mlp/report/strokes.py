@@ -17,8 +17,8 @@ _CENTER = 72  # the cell in the middle of pixel 14, where MNIST has the center o
 def draw_strokes(strokes: Sequence[ArrayLike]) -> NDArray[np.uint8]:
     """The picture of strokes, as the page draws it: enlarged to 20 pixels, the center of mass on pixel 14.
 
-    Only + - * / and the square root are used, which IEEE 754 defines to the last bit, so that Python and every
-    browser give the same bytes.
+    Only + - * / and the square root are used, which IEEE 754 defines to the last bit, so that Python and
+    every browser give the same bytes.
 
     Args:
         strokes: each an array (n, 2) of at least one point (x, y), on a paper of 280 x 280.
@@ -39,7 +39,8 @@ def draw_strokes(strokes: Sequence[ArrayLike]) -> NDArray[np.uint8]:
         for a, b in pairwise([fitted[0], *fitted]):
             _ink_line(cells, a, b)
     fine = _shifted(cells).reshape(28, _FINE, 28, _FINE)
-    return ((fine.sum(axis=(1, 3)) + 12) // 25).astype(np.uint8)
+    pixels: NDArray[np.uint8] = ((fine.sum(axis=(1, 3)) + 12) // 25).astype(np.uint8)
+    return pixels
 
 
 def _ink_line(cells: NDArray[np.int64], a: NDArray[np.float64], b: NDArray[np.float64]) -> None:
@@ -58,7 +59,7 @@ def _ink_line(cells: NDArray[np.int64], a: NDArray[np.float64], b: NDArray[np.fl
 
 
 def _shifted(cells: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The cells moved so that the center of mass falls on the middle of pixel 14; what leaves the grid is lost."""
+    """The cells moved so that the center of mass is on pixel 14; what leaves the grid is lost."""
     positions = np.arange(_GRID)
     mass = int(cells.sum())
     right = int(np.floor(_CENTER - int(cells.sum(axis=0) @ positions) / mass + 0.5))
