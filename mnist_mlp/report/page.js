@@ -259,17 +259,19 @@ function showCells(pictureOf) {
   table.addEventListener("click", (event) => {
     const cell = event.target.closest("button")?.parentElement;
     if (!cell) return;
-    for (const other of table.querySelectorAll("[aria-pressed]")) other.removeAttribute("aria-pressed");
-    event.target.ariaPressed = "true";
+    for (const button of table.querySelectorAll("button")) button.ariaPressed = button === event.target;
     const [label, answer] = [Number(cell.dataset.label), Number(cell.dataset.answer)];
     const chosen = places.filter((i) => facts.shown[i][1] === label && facts.shown[i][2] === answer);
-    const count = cell.textContent;
-    const what = label === answer ? `${label}, read right` : `${label} read as ${answer}`;
-    const which = chosen.length < Number(count) ? `, ${chosen.length} of them the least sure` : "";
-    find("#cell").replaceChildren(element("h3", { textContent: `${what}: ${count}${which}` }),
+    const count = Number(cell.textContent);
+    const told = `${label} read as ${answer}: ${count === 1 ? "once" : `${count.toLocaleString("en")} times`}.`;
+    const which = label === answer ? "least sure" : "surest";
+    const part = chosen.length < count ? ` The ${chosen.length} ${which}:` : "";
+    find("#cell").replaceChildren(element("h3", { textContent: told + part }),
       element("ul", { className: "tiles" }, ...chosen.map(tileOf)));
   });
   walkWithArrows(table);
+  const wrong = [...table.querySelectorAll("td:not(.right) button")];
+  wrong.sort((a, b) => b.textContent - a.textContent)[0]?.click();
   const more = find("#all-mistakes"), tiles = find("#mistake-tiles");
   const mistakes = places.filter((i) => facts.shown[i][1] !== facts.shown[i][2]);
   const missing = mistakes.slice(tiles?.children.length ?? 0);

@@ -80,7 +80,7 @@ def render_page(
         mistakes=_mistakes(shown, digits.images, card.total - card.correct),
         units=_units(network, digits.images),
         imagined=_imagined(imagined, len(shown), digits.images),
-        curve=_curve(history),
+        curve=_curve(history, card.accuracy),
         digits=_digits_table(card),
         settings=_settings(card),
         facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
@@ -197,7 +197,7 @@ def _costs_table(costs: Sequence[tuple[int, int]], total: int) -> str:
         answered = total - left_open
         rows.append((f"{at / 100:.2f}", f"{left_open:,}", f"{wrong:,}", _percent(1 - wrong / answered)))
     unique = list(dict.fromkeys(rows))
-    return _table(("threshold", "no answer", "wrong", "right of the answers"), unique, "numbers")
+    return _table(("below", "no answer", "wrong", "right"), unique, "numbers")
 
 
 def _confusion_table(confusion: NDArray[np.int64]) -> str:
@@ -257,14 +257,15 @@ def _imagined(signals: NDArray[np.floating] | None, first: int, images: NDArray[
     return f'<ul class="tiles imagined">{"".join(tiles)}</ul>'
 
 
-def _curve(history: Sequence[Epoch]) -> str:
+def _curve(history: Sequence[Epoch], test_accuracy: float) -> str:
     if not history:
         return ""
     note = (
         "Right answers after each epoch. The scale widens toward 100 %: halving the mistakes takes the same "
         "height everywhere."
     )
-    return f'<section><h2>How it learned</h2><p class="note">{note}</p>{learning_curve(history)}</section>'
+    picture = learning_curve(history, test_accuracy)
+    return f'<section><h2>How it learned</h2><p class="note">{note}</p>{picture}</section>'
 
 
 def _digits_table(card: Scorecard) -> str:
