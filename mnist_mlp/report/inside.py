@@ -3,24 +3,23 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits.images import encode_targets, scale_pixels
+from mnist_mlp.digits.images import encode_targets
 from mnist_mlp.nn.network import Network
 
 
-def effect_of_ink(network: Network, images: NDArray[np.uint8]) -> NDArray[np.floating]:
+def effect_of_ink(network: Network, inputs: NDArray[np.floating]) -> NDArray[np.floating]:
     """How much each pixel moves each unit of the first layer: weight times the pixel's standard deviation.
 
     The weights alone would show noise at the border, where no digit has ink and training changes nothing.
 
     Args:
         network: with 784 inputs.
-        images: (n, 28, 28), digits over which the standard deviations are taken.
+        inputs: (n, 784), digits over which the standard deviations are taken.
 
     Returns:
         (units, 28, 28); above 0 where ink raises the unit's output.
     """
-    deviations = scale_pixels(images).std(axis=0)
-    effects: NDArray[np.floating] = network.weights[0] * deviations
+    effects: NDArray[np.floating] = network.weights[0] * inputs.std(axis=0)
     return effects.reshape(-1, 28, 28)
 
 

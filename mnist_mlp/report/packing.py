@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mnist_mlp.digits.images import scale_pixels
 from mnist_mlp.nn.network import Network
 
 _LARGEST = 2_000_000  # characters; a page with a larger network would open too slowly
@@ -29,20 +28,26 @@ class Packed:
     payload: str
 
 
-def pack(network: Network, images: NDArray[np.uint8], tried: NDArray[np.uint8]) -> Packed:
+def pack(
+    network: Network,
+    images: NDArray[np.uint8],
+    inputs: NDArray[np.floating],
+    answers: NDArray[np.integer[Any]],
+) -> Packed:
     """Pack a network and pictures, in as few bytes as leave the network's answers as they are.
 
-    Weights become int16 with one float32 scale for each unit; where that would change an answer to one of the
-    digits tried, they stay float32.
+    Weights become int16 with one float32 scale for each unit; where that would change one of the
+    answers, they stay float32.
 
     Args:
         network: with 784 inputs.
         images: (n, 28, 28), what the page shows.
-        tried: (n, 28, 28), digits whose answers must stay.
+        inputs: (n, 784), digits for which the answers must stay.
+        answers: (n,), the network's answers to them.
     """
     if set(network.activations) <= _KNOWN:
         for int16 in (True, False):
-            if int16 and not _keeps_answers(network, tried):
+            if int16 and not _keeps_answers(network, inputs, answers):
                 continue
             layers, stream = _pack_layers(network, int16=int16)
             payload = _compressed(stream + images.tobytes())
@@ -55,14 +60,13 @@ def _compressed(stream: bytes) -> str:
     return base64.b64encode(zlib.compress(stream)).decode("ascii")
 
 
-def _keeps_answers(network: Network, tried: NDArray[np.uint8]) -> bool:
+def _keeps_answers(network: Network, inputs: NDArray[np.floating], answers: NDArray[np.integer[Any]]) -> bool:
     rounded = []
     for W in network.weights:
         whole, scales = _rounded(W)
         rounded.append((whole * scales[:, None]).astype(W.dtype))
-    inputs = scale_pixels(tried)
     after = Network.from_arrays(rounded, network.biases, network.activations)
-    return bool((after.predict(inputs) == network.predict(inputs)).all())
+    return bool((after.predict(inputs) == answers).all())
 
 
 def _rounded(W: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:

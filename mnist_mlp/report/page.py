@@ -20,8 +20,8 @@ from mnist_mlp.report.packing import pack
 from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
 from mnist_mlp.report.scorecard import Scorecard
 
-MOST_MISTAKES = 300  # pictures in the page; of a network with more mistakes, fewer of each kind
-RIGHT_OF_EACH = 6  # right answers shown of each digit, those with the smallest outputs
+MOST_MISTAKES = 280  # pictures in the page; of a network with more mistakes, fewer of each kind
+RIGHT_OF_EACH = 5  # right answers shown of each digit, those with the smallest outputs
 FIRST_MISTAKES = 24  # that show without JavaScript
 MOST_UNITS = 400  # hidden units in the picture of what they look for
 
@@ -48,13 +48,14 @@ def render_page(
         threshold: below which the largest output is no answer.
         name: what the run is called.
     """
-    outputs = network.forward(scale_pixels(digits.images))
+    inputs = scale_pixels(digits.images)
+    outputs = network.forward(inputs)
     shown = _digits_to_show(digits.labels, outputs)
     imagined = imagine_digits(network)
     images = digits.images[[index for index, *_ in shown]]
     if imagined is not None:
         images = np.concatenate([images, _as_bytes(imagined)])
-    packed = pack(network, images, digits.images)
+    packed = pack(network, images, inputs, outputs.argmax(axis=1))
     scored = (digits.labels, outputs)
     if held_out is not None and len(held_out):
         scored = (held_out.labels, network.forward(scale_pixels(held_out.images)))
@@ -78,8 +79,8 @@ def render_page(
         costs=_costs_table(costs, len(scored[0])),
         confusion=_confusion_table(card.confusion),
         mistakes=_mistakes(shown, digits.images, card.total - card.correct),
-        units=_units(network, digits.images),
-        imagined=_imagined(imagined, len(shown), digits.images),
+        units=_units(network, inputs),
+        imagined=_imagined(imagined, len(shown), inputs),
         curve=_curve(history, card.accuracy),
         digits=_digits_table(card),
         settings=_settings(card),
@@ -154,7 +155,7 @@ def _text(value: object) -> str:
 
 
 def _percent(share: float | None) -> str:
-    return "-" if share is None else f"{share:.2%}".replace("%", " %")
+    return "-" if share is None else f"{share:.2%}".replace("%", "\u00a0%")
 
 
 def _run_in_words(card: Scorecard, network: Network, name: str) -> list[str]:
@@ -206,7 +207,7 @@ def _confusion_table(confusion: NDArray[np.int64]) -> str:
         cells = [f'<th scope="row">{label}</th>']
         for answer, count in enumerate(counts):
             shade = "right" if label == answer else f"wrong-{min(int(count).bit_length(), 6)}"
-            told = f"{label} read as {answer}: {count:,}"
+            told = f"{label} read as {answer}: {count}"
             content = f'<button type="button" aria-label="{told}">{count}</button>' if count else ""
             cells.append(f'<td class="{shade}" data-label="{label}" data-answer="{answer}">{content}</td>')
         rows.append(f"<tr>{''.join(cells)}</tr>")
@@ -230,9 +231,11 @@ def _mistakes(shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.u
     return f'<ul class="tiles" id="mistake-tiles">{"".join(tiles)}</ul>'
 
 
-def _units(network: Network, images: NDArray[np.uint8]) -> str:
-    effects = effect_of_ink(network, images)[:MOST_UNITS]
-    picture = in_two_colors(tiled(effects / (np.percentile(np.abs(effects), 99) or 1)))
+def _units(network: Network, inputs: NDArray[np.floating]) -> str:
+    effects = effect_of_ink(network, inputs)[:MOST_UNITS]
+    strongest = np.abs(effects).max(axis=(1, 2), keepdims=True) + 1e-9
+    # Between a scale for each unit, which would show weak units as strong, and one for all, which hides them.
+    picture = in_two_colors(tiled(1.3 * effects / np.sqrt(strongest * np.median(strongest))))
     rows = -(-len(effects) // 20)
     return (
         f'<div class="units"><img id="units" src="{picture}" width="560" height="{28 * rows}" '
@@ -242,10 +245,10 @@ def _units(network: Network, images: NDArray[np.uint8]) -> str:
     )
 
 
-def _imagined(signals: NDArray[np.floating] | None, first: int, images: NDArray[np.uint8]) -> str:
+def _imagined(signals: NDArray[np.floating] | None, first: int, inputs: NDArray[np.floating]) -> str:
     if signals is None:
         return "<p>This is known for sigmoid layers only.</p>"
-    difference = (signals - signals.mean(axis=0)) * images.std(axis=0)
+    difference = (signals - signals.mean(axis=0)) * inputs.std(axis=0).reshape(28, 28)
     difference /= np.abs(difference).max(axis=(1, 2), keepdims=True) + 1e-9
     tiles = [
         f'<li><button type="button" class="tile" data-digit="{first + digit}">'

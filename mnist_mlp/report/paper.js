@@ -129,9 +129,10 @@ class Paper {
 
   leave() {
     this.keys.clear();
+    if (!this.pen) return;
     this.pen = null;
     this.penIsDown = false;
-    this.draw();
+    this.update(true);
   }
 
   draw() {
