@@ -1,0 +1,89 @@
+"""Pages of trained networks, and the browsers that open them."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from browser.marionette import Firefox
+from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.page import render_page
+from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.trainer import train
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained network and the file of its page."""
+
+    network: Network
+    card: Scorecard
+    page: Path
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator["Browser"]:
+    """Chromium; a test is skipped where there is none, but not where MNIST_MLP_BROWSER names one."""
+    named = os.environ.get("MNIST_MLP_BROWSER")
+    program = named or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if not program:
+        pytest.skip("there is no Chromium; set MNIST_MLP_BROWSER to its path")
+    api = import_module("playwright.sync_api") if named else pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # which Chromium asks for from root
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """Firefox, where it is installed."""
+    program = shutil.which("firefox-esr") or shutil.which("firefox")
+    if not program:
+        pytest.skip("there is no Firefox")
+    with Firefox(program, tmp_path_factory.mktemp("firefox")) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def fast(mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Recipe fast: with biases, because its inputs are centered while training."""
+    return train_and_show("fast", mnist_train, mnist_test, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def tutorial(mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Recipe tutorial: without biases."""
+    return train_and_show("tutorial", mnist_train, mnist_test, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def best(mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Recipe best, shortened to 30 epochs: for slow tests."""
+    return train_and_show("best", mnist_train, mnist_test, tmp_path_factory, epochs=30)
+
+
+def train_and_show(
+    name: str, digits: Digits, test: Digits, folders: pytest.TempPathFactory, **settings: int
+) -> Run:
+    recipe = RECIPES[name].with_settings(settings)
+    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    history = train(network, digits, recipe)
+    facts = {"recipe": recipe.to_dict(), "seed": recipe.seed, "data": test.files}
+    card = Scorecard.from_outputs(test.labels, network.forward(scale_pixels(test.images)), **facts)
+    file = folders.mktemp(name) / "report.html"
+    file.write_text(render_page(card=card, network=network, digits=test, history=history), "utf-8")
+    return Run(network, card, file)

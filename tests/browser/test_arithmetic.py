@@ -1,0 +1,90 @@
+"""The page's arithmetic beside Python's: pixels to the last bit, outputs to the fourth decimal."""
+
+import base64
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from browser.conftest import Run
+from browser.handwriting import digits_by_hand, sloppy
+from browser.marionette import Firefox
+from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.report.strokes import draw_strokes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+DRAW = "return argument.map((strokes) => Array.from(pixelsOf(strokes)))"
+ANSWER = """
+    const bytes = Uint8Array.from(atob(argument), (letter) => letter.charCodeAt(0));
+    const { network } = unpackNetwork(facts.layers, await unpacked(facts.payload));
+    const outputs = [];
+    for (let i = 0; i < bytes.length; i += 784) {
+        outputs.push(...forward(network, bytes.subarray(i, i + 784)).at(-1));
+    }
+    return outputs
+"""  # fmt: skip
+
+
+def run_in_chromium(browser: "Browser", run: Run, script: str, argument: object) -> Any:
+    page = browser.new_page()
+    page.goto(run.page.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    result = page.evaluate(f"async (argument) => {{ {script} }}", argument)
+    page.close()
+    return result
+
+
+def run_in_firefox(browser: Firefox, run: Run, script: str, argument: object) -> Any:
+    browser.open(run.page)
+    return browser.run(script, argument)
+
+
+def shapes() -> list[list[list[list[float]]]]:
+    """Five hundred: digits by hand, scribbles, dots, and points that repeat."""
+    rng = np.random.default_rng(7)
+    digits = [strokes for _, strokes in digits_by_hand(250, sloppy, rng)]
+    scribbles = [
+        [rng.uniform(0, 280, (rng.integers(1, 12), 2)) for _ in range(rng.integers(1, 4))] for _ in range(200)
+    ]
+    dots = [[np.repeat(rng.uniform(0, 280, (1, 2)), 3, axis=0)] for _ in range(25)]
+    dashes = [[rng.uniform(130, 150, (2, 2))] for _ in range(25)]
+    drawn = [*digits, *scribbles, *dots, *dashes]
+    return [[stroke.tolist() for stroke in strokes] for strokes in drawn]
+
+
+def test_pixels_in_chromium(chromium: "Browser", tutorial: Run) -> None:
+    drawn = shapes()
+    expected = [draw_strokes(strokes).ravel().tolist() for strokes in drawn]
+    assert run_in_chromium(chromium, tutorial, DRAW, drawn) == expected
+
+
+def test_pixels_in_firefox(firefox: Firefox, tutorial: Run) -> None:
+    drawn = shapes()
+    expected = [draw_strokes(strokes).ravel().tolist() for strokes in drawn]
+    assert run_in_firefox(firefox, tutorial, DRAW, drawn) == expected
+
+
+def check_answers(outputs: list[float], run: Run, digits: Digits) -> None:
+    found: NDArray[np.float64] = np.array(outputs).reshape(-1, 10)
+    expected = run.network.forward(scale_pixels(digits.images))
+    assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
+    assert np.abs(found - expected).max() <= 5e-4
+
+
+@pytest.mark.parametrize("recipe", ["tutorial", "fast", pytest.param("best", marks=pytest.mark.slow)])
+def test_answers_to_all_test_digits(
+    chromium: "Browser", mnist_test: Digits, recipe: str, request: pytest.FixtureRequest
+) -> None:
+    run: Run = request.getfixturevalue(recipe)
+    pixels = base64.b64encode(mnist_test.images.tobytes()).decode()
+    check_answers(run_in_chromium(chromium, run, ANSWER, pixels), run, mnist_test)
+
+
+def test_answers_in_firefox(firefox: Firefox, fast: Run, mnist_test: Digits) -> None:
+    pixels = base64.b64encode(mnist_test.images[:1000].tobytes()).decode()
+    check_answers(run_in_firefox(firefox, fast, ANSWER, pixels), fast, mnist_test[:1000])

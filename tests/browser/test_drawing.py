@@ -1,0 +1,204 @@
+"""Drawing on the page with mouse, finger and keys, in a real browser."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from browser.conftest import Run
+from browser.handwriting import TEMPLATES, Stroke, careful, digits_by_hand, line, sloppy
+from mnist_mlp.digits.images import scale_pixels
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.report.strokes import draw_strokes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+pytestmark = pytest.mark.browser
+
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "device_scale_factor": 3}
+
+
+@contextmanager
+def opened(browser: "Browser", run: Run, **device: object) -> Iterator["Page"]:
+    context = browser.new_context(**device)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(run.page.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    page.locator("#paper").scroll_into_view_if_needed()
+    yield page
+    context.close()
+
+
+def draw_with_mouse(page: "Page", strokes: Sequence[Stroke]) -> None:
+    for stroke in strokes:
+        first, *others = points_on_screen(page, stroke)
+        page.mouse.move(*first)
+        page.mouse.down()
+        for point in others:
+            page.mouse.move(*point)
+        page.mouse.up()
+
+
+def draw_with_finger(page: "Page", strokes: Sequence[Stroke]) -> None:
+    client = page.context.new_cdp_session(page)
+
+    def touch(kind: str, *points: tuple[float, float]) -> None:
+        places = [{"x": x, "y": y} for x, y in points]
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+
+    for stroke in strokes:
+        first, *others = points_on_screen(page, stroke)
+        touch("touchStart", first)
+        for point in others:
+            touch("touchMove", point)
+        touch("touchEnd")
+    client.detach()
+
+
+def points_on_screen(page: "Page", stroke: Stroke) -> list[tuple[float, float]]:
+    box = page.locator("#paper").bounding_box()
+    assert box
+    return [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in stroke]
+
+
+def answer(page: "Page") -> str:
+    return page.locator("#answer .digit").inner_text()
+
+
+def share_right(page: "Page", hand: Callable[..., list[Stroke]], count: int, *, touch: bool) -> float:
+    draw = draw_with_finger if touch else draw_with_mouse
+    right = 0
+    for digit, strokes in digits_by_hand(count, hand, np.random.default_rng(1)):
+        page.evaluate("document.getElementById('clear').click()")
+        draw(page, strokes)
+        right += answer(page) == str(digit)
+    return right / count
+
+
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["mouse", "touch"])
+@pytest.mark.parametrize(("hand", "at_least"), [(careful, 0.97), (sloppy, 0.88)])
+def test_drawn_digits_are_read(
+    chromium: "Browser",
+    fast: Run,
+    device: dict[str, object],
+    hand: Callable[..., list[Stroke]],
+    at_least: float,
+) -> None:
+    with opened(chromium, fast, **device) as page:
+        assert share_right(page, hand, 60, touch="has_touch" in device) >= at_least
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["mouse", "touch"])
+@pytest.mark.parametrize(("hand", "at_least"), [(careful, 0.98), (sloppy, 0.93)])
+def test_drawn_digits_are_read_better_by_best(
+    chromium: "Browser",
+    best: Run,
+    device: dict[str, object],
+    hand: Callable[..., list[Stroke]],
+    at_least: float,
+) -> None:
+    with opened(chromium, best, **device) as page:
+        assert share_right(page, hand, 300, touch="has_touch" in device) >= at_least
+
+
+def test_what_is_kept_is_what_was_answered(
+    chromium: "Browser", fast: Run, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The downloaded CSV file, read by the program, gives the answers that stood on the screen."""
+    answers, labels = [], cycle("7310")
+    with opened(chromium, fast, **DESKTOP) as page:
+        for i, (_, strokes) in enumerate(digits_by_hand(40, sloppy, np.random.default_rng(2))):
+            page.click("#clear")
+            draw_with_mouse(page, strokes)
+            page.locator("[name=turn]").fill(str(5 * i - 100))
+            page.locator("[name=noise]").fill(str(i % 4 * 0.1))
+            answers.append(int(answer(page)))
+            page.locator("#labels button", has_text=next(labels)).click()
+        with page.expect_download() as download:
+            page.click("#download")
+        file = tmp_path_factory.mktemp("download") / download.value.suggested_filename
+        download.value.save_as(file)
+    digits = read_csv(file)
+    assert file.name == "drawn.csv"
+    assert digits.labels.tolist() == [7, 3, 1, 0] * 10
+    assert fast.network.predict(scale_pixels(digits.images)).tolist() == answers
+    assert set(answers) != set(digits.labels)  # some are wrong, so that the labels cannot pass for answers
+
+
+def test_strokes_are_seen_as_python_draws_them(chromium: "Browser", fast: Run) -> None:
+    """The mouse's positions arrive rounded to the canvas, so that a few pixels differ by a little."""
+    strokes = TEMPLATES[2][0]
+    with opened(chromium, fast, **DESKTOP) as page:
+        draw_with_mouse(page, [stroke * 2 + 40 for stroke in strokes])
+        page.locator("#labels button").first.click()
+        with page.expect_download() as download:
+            page.click("#download")
+        text = download.value.path().read_text()
+    seen = np.array(text.split(","), int)[1:].reshape(28, 28)
+    assert np.abs(seen - draw_strokes(strokes).astype(int)).max() <= 3
+
+
+def test_keyboard_draws_a_one(chromium: "Browser", fast: Run) -> None:
+    with opened(chromium, fast, **DESKTOP) as page:
+        page.locator("#paper").focus()
+        for key in ["ArrowUp"] * 9 + [" "] + ["ArrowDown"] * 18 + [" "]:
+            page.keyboard.press(key)
+        page.wait_for_function("document.querySelector('#answer .digit').textContent === '1'")
+        page.keyboard.press("Backspace")
+        assert answer(page) == ""
+
+
+def test_undo_takes_back_one_stroke_and_clear_all(chromium: "Browser", fast: Run) -> None:
+    one, bar = line((140, 40), (140, 240)), line((60, 140), (220, 140))
+    with opened(chromium, fast, **DESKTOP) as page:
+        draw_with_mouse(page, [one])
+        before = page.locator("#outputs").inner_text()
+        draw_with_mouse(page, [bar])
+        assert page.locator("#outputs").inner_text() != before
+        page.click("#undo")
+        assert page.locator("#outputs").inner_text() == before
+        page.click("#clear")
+        assert answer(page) == ""
+
+
+def test_below_the_threshold_there_is_no_answer(chromium: "Browser", fast: Run) -> None:
+    with opened(chromium, fast, **DESKTOP) as page:
+        page.click("#hard")
+        assert answer(page).isdigit()
+        output = max(float(text) for text in page.locator("#outputs li span:last-child").all_inner_texts())
+        page.locator("#threshold").fill(f"{min(output + 0.02, 0.99):.2f}")
+        if output < 0.99:
+            page.wait_for_function("document.querySelector('#answer .digit').textContent === '?'")
+
+
+def test_a_mistake_can_be_put_on_the_paper(chromium: "Browser", fast: Run) -> None:
+    surest = max(fast.card.mistakes, key=lambda mistake: mistake.output)
+    with opened(chromium, fast, **DESKTOP) as page:
+        page.locator("#mistake-tiles button").first.click()
+        assert answer(page) == str(surest.predicted)
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_digits(chromium: "Browser", fast: Run) -> None:
+    mistake = fast.card.mistakes[0]
+    alike = [m for m in fast.card.mistakes if (m.label, m.predicted) == (mistake.label, mistake.predicted)]
+    with opened(chromium, fast, **DESKTOP) as page:
+        page.click(f"td[data-label='{mistake.label}'][data-answer='{mistake.predicted}'] button")
+        assert page.locator("#cell .tile").count() == len(alike)
+        page.locator("#cell .tile").first.click()
+        assert answer(page) == str(mistake.predicted)
+
+
+def test_answering_keeps_up_with_drawing(chromium: "Browser", fast: Run) -> None:
+    """Far above the few milliseconds that it takes, for busy machines."""
+    with opened(chromium, fast, **DESKTOP) as page:
+        start = time.monotonic()
+        draw_with_mouse(page, TEMPLATES[8][0])
+        assert time.monotonic() - start < 5
+        assert int(page.locator("html").get_attribute("data-ready") or 0) < 5000
