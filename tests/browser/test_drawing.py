@@ -64,7 +64,8 @@ def draw_with_finger(page: "Page", strokes: Sequence[Stroke]) -> None:
 def points_on_screen(page: "Page", stroke: Stroke) -> list[tuple[float, float]]:
     box = page.locator("#paper").bounding_box()
     assert box
-    return [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in stroke]
+    every_third = [*stroke[:-1:3], stroke[-1]]  # the browser takes one a frame, 60 a second
+    return [(box["x"] + x * box["width"] / 280, box["y"] + y * box["height"] / 280) for x, y in every_third]
 
 
 def answer(page: "Page") -> str:
@@ -82,30 +83,24 @@ def share_right(page: "Page", hand: Callable[..., list[Stroke]], count: int, *, 
 
 
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["mouse", "touch"])
-@pytest.mark.parametrize(("hand", "at_least"), [(careful, 0.97), (sloppy, 0.88)])
-def test_drawn_digits_are_read(
-    chromium: "Browser",
-    fast: Run,
-    device: dict[str, object],
-    hand: Callable[..., list[Stroke]],
-    at_least: float,
-) -> None:
+def test_drawn_digits_are_read(chromium: "Browser", fast: Run, device: dict[str, object]) -> None:
     with opened(chromium, fast, **device) as page:
-        assert share_right(page, hand, 60, touch="has_touch" in device) >= at_least
+        assert share_right(page, careful, 20, touch="has_touch" in device) >= 0.95
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["mouse", "touch"])
-@pytest.mark.parametrize(("hand", "at_least"), [(careful, 0.98), (sloppy, 0.93)])
-def test_drawn_digits_are_read_better_by_best(
+@pytest.mark.parametrize(("recipe", "at_least"), [("fast", (0.97, 0.88)), ("best", (0.98, 0.93))])
+def test_many_drawn_digits_are_read(
     chromium: "Browser",
-    best: Run,
+    request: pytest.FixtureRequest,
     device: dict[str, object],
-    hand: Callable[..., list[Stroke]],
-    at_least: float,
+    recipe: str,
+    at_least: tuple[float, float],
 ) -> None:
-    with opened(chromium, best, **device) as page:
-        assert share_right(page, hand, 300, touch="has_touch" in device) >= at_least
+    with opened(chromium, request.getfixturevalue(recipe), **device) as page:
+        for hand, limit in zip((careful, sloppy), at_least, strict=True):
+            assert share_right(page, hand, 200, touch="has_touch" in device) >= limit
 
 
 def test_what_is_kept_is_what_was_answered(
@@ -114,10 +109,10 @@ def test_what_is_kept_is_what_was_answered(
     """The downloaded CSV file, read by the program, gives the answers that stood on the screen."""
     answers, labels = [], cycle("7310")
     with opened(chromium, fast, **DESKTOP) as page:
-        for i, (_, strokes) in enumerate(digits_by_hand(40, sloppy, np.random.default_rng(2))):
+        for i, (_, strokes) in enumerate(digits_by_hand(12, sloppy, np.random.default_rng(2))):
             page.click("#clear")
             draw_with_mouse(page, strokes)
-            page.locator("[name=turn]").fill(str(5 * i - 100))
+            page.locator("[name=turn]").fill(str(15 * i - 90))
             page.locator("[name=noise]").fill(str(i % 4 * 0.1))
             answers.append(int(answer(page)))
             page.locator("#labels button", has_text=next(labels)).click()
@@ -127,7 +122,7 @@ def test_what_is_kept_is_what_was_answered(
         download.value.save_as(file)
     digits = read_csv(file)
     assert file.name == "drawn.csv"
-    assert digits.labels.tolist() == [7, 3, 1, 0] * 10
+    assert digits.labels.tolist() == [7, 3, 1, 0] * 3
     assert fast.network.predict(scale_pixels(digits.images)).tolist() == answers
     assert set(answers) != set(digits.labels)  # some are wrong, so that the labels cannot pass for answers
 
