@@ -126,9 +126,9 @@ function setText(node, text) {
 // One square for each hidden unit of all layers, blue as far as its output is high.
 function paintHidden(canvas, layers) {
   const outputs = layers ? layers.slice(0, -1).flatMap((values) => [...values]) : [];
+  const units = facts.layers.slice(0, -1).reduce((sum, layer) => sum + layer.outputs, 0);
   canvas.width = COLUMNS;
-  canvas.height = Math.max(Math.ceil(outputs.length / COLUMNS), canvas.dataset.rows ?? 1);
-  canvas.dataset.rows = canvas.height;
+  canvas.height = Math.max(Math.ceil(units / COLUMNS), 1); // which clears it too
   const context = canvas.getContext("2d");
   outputs.forEach((value, i) => {
     context.fillStyle = `rgb(30 130 205 / ${Math.min(Math.abs(value), 1)})`;
