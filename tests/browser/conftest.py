@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,7 @@ from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.trainer import train
 
 if TYPE_CHECKING:
@@ -59,31 +60,30 @@ def firefox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
 
 
 @pytest.fixture(scope="session")
-def fast(mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Recipe fast: with biases, because its inputs are centered while training."""
-    return train_and_show("fast", mnist_train, mnist_test, tmp_path_factory)
+def fast(trained: Callable[[str], Run]) -> Run:
+    """A network of recipe fast, and its page."""
+    return trained("fast")
 
 
 @pytest.fixture(scope="session")
-def tutorial(mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Recipe tutorial: without biases."""
-    return train_and_show("tutorial", mnist_train, mnist_test, tmp_path_factory)
+def trained(
+    mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Run]:
+    """A function that trains a network by a recipe, at the first call for each; best for 30 epochs only."""
+
+    @cache
+    def run_of(name: str) -> Run:
+        epochs = {"epochs": 30} if name == "best" else {}
+        return train_and_show(RECIPES[name].with_settings(epochs), mnist_train, mnist_test, tmp_path_factory)
+
+    return run_of
 
 
-@pytest.fixture(scope="session")
-def best(mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Recipe best, shortened to 30 epochs: for slow tests."""
-    return train_and_show("best", mnist_train, mnist_test, tmp_path_factory, epochs=30)
-
-
-def train_and_show(
-    name: str, digits: Digits, test: Digits, folders: pytest.TempPathFactory, **settings: int
-) -> Run:
-    recipe = RECIPES[name].with_settings(settings)
+def train_and_show(recipe: Recipe, digits: Digits, test: Digits, folders: pytest.TempPathFactory) -> Run:
     network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
     history = train(network, digits, recipe)
     facts = {"recipe": recipe.to_dict(), "seed": recipe.seed, "data": test.files}
     card = Scorecard.from_outputs(test.labels, network.forward(scale_pixels(test.images)), **facts)
-    file = folders.mktemp(name) / "report.html"
+    file = folders.mktemp(recipe.name) / "report.html"
     file.write_text(render_page(card=card, network=network, digits=test, history=history), "utf-8")
     return Run(network, card, file)

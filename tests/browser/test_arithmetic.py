@@ -1,6 +1,7 @@
 """The page's arithmetic beside Python's: pixels to the last bit, outputs to the fourth decimal."""
 
 import base64
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,14 +68,14 @@ def check_pixels(text: str, drawn: list[list[list[list[float]]]]) -> None:
     assert base64.b64decode(text) == b"".join(draw_strokes(strokes).tobytes() for strokes in drawn)
 
 
-def test_pixels_in_chromium(chromium: "Browser", tutorial: Run) -> None:
+def test_pixels_in_chromium(chromium: "Browser", fast: Run) -> None:
     drawn = shapes()
-    check_pixels(run_in_chromium(chromium, tutorial, DRAW, drawn), drawn)
+    check_pixels(run_in_chromium(chromium, fast, DRAW, drawn), drawn)
 
 
-def test_pixels_in_firefox(firefox: Firefox, tutorial: Run) -> None:
+def test_pixels_in_firefox(firefox: Firefox, fast: Run) -> None:
     drawn = shapes()
-    check_pixels(run_in_firefox(firefox, tutorial, DRAW, drawn), drawn)
+    check_pixels(run_in_firefox(firefox, fast, DRAW, drawn), drawn)
 
 
 def check_answers(text: str, run: Run, digits: Digits) -> None:
@@ -84,12 +85,18 @@ def check_answers(text: str, run: Run, digits: Digits) -> None:
     assert np.abs(found - expected).max() <= 5e-4
 
 
-@pytest.mark.parametrize("recipe", ["tutorial", "fast", pytest.param("best", marks=pytest.mark.slow)])
-def test_answers_to_all_test_digits(
-    chromium: "Browser", mnist_test: Digits, recipe: str, request: pytest.FixtureRequest
-) -> None:
-    run: Run = request.getfixturevalue(recipe)
+def test_answers_to_all_test_digits(chromium: "Browser", mnist_test: Digits, fast: Run) -> None:
     pixels = base64.b64encode(mnist_test.images.tobytes()).decode()
+    check_answers(run_in_chromium(chromium, fast, ANSWER, pixels), fast, mnist_test)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recipe", ["tutorial", "book", "best"])
+def test_answers_of_the_other_recipes(
+    chromium: "Browser", mnist_test: Digits, recipe: str, trained: Callable[[str], Run]
+) -> None:
+    pixels = base64.b64encode(mnist_test.images.tobytes()).decode()
+    run = trained(recipe)
     check_answers(run_in_chromium(chromium, run, ANSWER, pixels), run, mnist_test)
 
 

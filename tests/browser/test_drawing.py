@@ -93,12 +93,12 @@ def test_drawn_digits_are_read(chromium: "Browser", fast: Run, device: dict[str,
 @pytest.mark.parametrize(("recipe", "at_least"), [("fast", (0.97, 0.88)), ("best", (0.98, 0.93))])
 def test_many_drawn_digits_are_read(
     chromium: "Browser",
-    request: pytest.FixtureRequest,
+    trained: Callable[[str], Run],
     device: dict[str, object],
     recipe: str,
     at_least: tuple[float, float],
 ) -> None:
-    with opened(chromium, request.getfixturevalue(recipe), **device) as page:
+    with opened(chromium, trained(recipe), **device) as page:
         for hand, limit in zip((careful, sloppy), at_least, strict=True):
             assert share_right(page, hand, 200, touch="has_touch" in device) >= limit
 
