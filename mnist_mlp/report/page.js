@@ -65,7 +65,7 @@ function answerDrawings(network, pictureOf) {
     input.addEventListener("input", () => {
       const value = input.name === "noise" ? Math.round(100 * input.value) : input.value;
       input.previousElementSibling.value = `${value}${input.dataset.unit}`.replace("-", "−");
-      update(false);
+      refresh();
     });
   }
   find("#mend").addEventListener("click", () => {
@@ -76,16 +76,15 @@ function answerDrawings(network, pictureOf) {
   });
   find("#outputs").append(...Array.from({ length: 10 }, (_, digit) => outputRow(digit)));
   preparePicture(network, state, refresh);
-  prepareThreshold(() => update(false));
-  prepareKeeping(state, () => !paper.isEmpty);
+    prepareKeeping(state, () => !paper.isEmpty);
   const paper = new Paper(find("#paper"), update);
+  prepareThreshold(refresh);
   find("#undo").addEventListener("click", () => paper.undo());
   find("#clear").addEventListener("click", () => paper.clear());
   const mistakes = facts.shown.filter(([, label, answer]) => label !== answer).length;
   let next = 0;
   find("#hard").hidden = !facts.shown.length;
   find("#hard").addEventListener("click", () => paper.show(pictureOf(next++ % (mistakes || facts.shown.length))));
-  refresh();
   return (picture) => {
     paper.show(picture);
     find("#draw").scrollIntoView({ block: "start" });
