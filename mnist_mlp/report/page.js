@@ -35,7 +35,7 @@ async function start() {
 // Everything around the paper. Returns what puts a picture on the paper and brings it into view.
 function answerDrawings(network, pictureOf) {
   const sliders = [...document.querySelectorAll("#breaking input")];
-  const state = { pixels: new Uint8Array(784), layers: null, answer: null, unit: null };
+  const state = { pixels: new Uint8Array(784), layers: null, unit: null };
   let waiting = false;
 
   function update(finished) {
@@ -56,27 +56,15 @@ function answerDrawings(network, pictureOf) {
     find("#hint").hidden = !paper.isEmpty || paper.pen !== null;
     paintPixels(find("#seen"), state.pixels);
     paintHidden(find("#hidden"), state.layers);
-    state.answer = showAnswer(state.layers?.at(-1), find("#threshold").valueAsNumber);
+    showAnswer(state.layers?.at(-1), find("#threshold").valueAsNumber);
     coverUnits(state);
     describeUnit(network, state);
   }
 
-  for (const input of sliders) {
-    input.addEventListener("input", () => {
-      const value = input.name === "noise" ? Math.round(100 * input.value) : input.value;
-      input.previousElementSibling.value = `${value}${input.dataset.unit}`.replace("-", "−");
-      refresh();
-    });
-  }
-  find("#mend").addEventListener("click", () => {
-    for (const input of sliders) {
-      input.value = 0;
-      input.dispatchEvent(new Event("input"));
-    }
-  });
+  prepareBreaking(sliders, refresh);
   find("#outputs").append(...Array.from({ length: 10 }, (_, digit) => outputRow(digit)));
   preparePicture(network, state, refresh);
-    prepareKeeping(state, () => !paper.isEmpty);
+  prepareKeeping(state, () => !paper.isEmpty);
   const paper = new Paper(find("#paper"), update);
   prepareThreshold(refresh);
   find("#undo").addEventListener("click", () => paper.undo());
@@ -92,12 +80,29 @@ function answerDrawings(network, pictureOf) {
   };
 }
 
+// Sliders that damage the picture; "Mend it" sets them back.
+function prepareBreaking(sliders, changed) {
+  for (const input of sliders) {
+    input.addEventListener("input", () => {
+      const value = input.name === "noise" ? Math.round(100 * input.value) : input.value;
+      input.previousElementSibling.value = `${value}${input.dataset.unit}`.replace("-", "−");
+      changed();
+    });
+  }
+  find("#mend").addEventListener("click", () => {
+    for (const input of sliders) {
+      input.value = 0;
+      input.dispatchEvent(new Event("input"));
+    }
+  });
+}
+
 function outputRow(digit) {
   return element("li", {}, element("span", { textContent: digit }),
     element("span", { className: "bar" }, element("i")), element("span", { textContent: "" }));
 }
 
-// Show ten outputs (none for an empty paper) and the answer; returns it, null for none.
+// Show ten outputs, none for an empty paper, and the answer.
 function showAnswer(outputs, threshold) {
   const best = outputs ? largest(outputs) : -1;
   const sure = outputs !== undefined && outputs[best] >= threshold;
@@ -114,7 +119,6 @@ function showAnswer(outputs, threshold) {
   if (!outputs) setText(words, "Its answer appears here.");
   else if (sure) setText(words, `with an output of ${value}`);
   else setText(words, `not sure: its largest output, ${value} for ${best}, is below ${threshold.toFixed(2)}`);
-  return sure ? best : null;
 }
 
 // Screen readers are told of changes only.
