@@ -42,3 +42,9 @@ def imagine_digits(network: Network) -> NDArray[np.floating] | None:
         low, high = signals.min(axis=1, keepdims=True), signals.max(axis=1, keepdims=True)
         signals = 0.01 + 0.98 * (signals - low) / np.where(high > low, high - low, 1)
     return signals.reshape(-1, 28, 28)
+
+
+def as_pixels(signals: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Inputs, 0.01 to 1, as the pixels that `scale_pixels` makes them of, uint8."""
+    pixels: NDArray[np.uint8] = np.clip(np.rint((signals - 0.01) / 0.99 * 255), 0, 255).astype(np.uint8)
+    return pixels

@@ -80,7 +80,7 @@ def trained(
 
 
 def train_and_show(recipe: Recipe, digits: Digits, test: Digits, folders: pytest.TempPathFactory) -> Run:
-    network = Network([784, recipe.hidden, 10], init=recipe.start, biases=recipe.biases, rng=recipe.seed)
+    network = recipe.network()
     history = train(network, digits, recipe)
     facts = {"recipe": recipe.to_dict(), "seed": recipe.seed, "data": test.files}
     card = Scorecard.from_outputs(test.labels, network.forward(scale_pixels(test.images)), **facts)

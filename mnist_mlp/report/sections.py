@@ -1,0 +1,183 @@
+"""The sections of the page as HTML text; everything that is not ours goes through `text`."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.chart import Epoch, learning_curve
+from mnist_mlp.report.inside import as_pixels, effect_of_ink
+from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
+from mnist_mlp.report.scorecard import Scorecard
+
+FIRST_MISTAKES = 24  # that show without JavaScript
+MOST_UNITS = 400  # hidden units in the picture of what they look for
+
+
+def text(value: object) -> str:
+    """Text of any origin for HTML; what no file can hold (lone surrogates of odd file names) becomes ?."""
+    return escape(str(value).encode("utf-8", "replace").decode("utf-8"))
+
+
+def percent(share: float | None) -> str:
+    """A share of 0 to 1 in percent; a dash for None."""
+    return "-" if share is None else f"{share:.2%}".replace("%", "\u00a0%")
+
+
+def run_in_words(card: Scorecard, network: Network, name: str) -> list[str]:
+    """Name, layer sizes, recipe and seed of the run, as far as they are known."""
+    words = [name] if name else []
+    words.append("-".join(str(size) for size in network.sizes))
+    if recipe := card.recipe.get("name"):
+        words.append(f"recipe {recipe}")
+    return words if card.seed is None else [*words, f"seed {card.seed}"]
+
+
+def headline(card: Scorecard) -> dict[str, str]:
+    """The numbers in the headline, by their names in the template."""
+    low, high = card.confidence_interval
+    return {
+        "accuracy": f"{100 * card.accuracy:.2f}",
+        "total": f"{card.total:,}",
+        "right": f"{card.correct:,}",
+        "wrong": f"{card.total - card.correct:,}",
+        "low": f"{100 * low:.2f}",
+        "high": percent(high),
+    }
+
+
+def table(head: Iterable[str], rows: Iterable[Iterable[object]], kind: str) -> str:
+    """A table of texts of any origin; the first of each row is its heading."""
+    heads = "".join(f'<th scope="col">{text(cell)}</th>' for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{text(first)}</th>{"".join(f"<td>{text(cell)}</td>" for cell in rest)}</tr>'
+        for first, *rest in rows
+    )
+    top = f"<thead><tr>{heads}</tr></thead>" if heads else ""
+    return f'<table class="{kind}">{top}<tbody>{body}</tbody></table>'
+
+
+def costs_table(costs: Sequence[tuple[int, int]], total: int) -> str:
+    """The thresholds that leave about 0, 1, 2 and 5 % of the digits open."""
+    rows = []
+    for share in (0, 0.01, 0.02, 0.05):
+        at = max(i for i, (left_open, _) in enumerate(costs) if left_open <= share * total)
+        left_open, wrong = costs[at]
+        answered = total - left_open
+        rows.append((f"{at / 100:.2f}", f"{left_open:,}", f"{wrong:,}", percent(1 - wrong / answered)))
+    unique = list(dict.fromkeys(rows))
+    return table(("below", "no answer", "wrong", "right"), unique, "numbers")
+
+
+def confusion_table(confusion: NDArray[np.int64]) -> str:
+    """The confusion matrix, int64 (10, 10); cells with digits behind them are buttons."""
+    rows = []
+    for label, counts in enumerate(confusion.tolist()):
+        cells = [f'<th scope="row">{label}</th>']
+        for answer, count in enumerate(counts):
+            shade = "right" if label == answer else f"wrong-{min(int(count).bit_length(), 6)}"
+            told = f"{label} read as {answer}: {count}"
+            content = f'<button type="button" aria-label="{told}">{count}</button>' if count else ""
+            cells.append(f'<td class="{shade}" data-label="{label}" data-answer="{answer}">{content}</td>')
+        rows.append(f"<tr>{''.join(cells)}</tr>")
+    heads = "".join(f'<th scope="col">{answer}</th>' for answer in range(10))
+    return (
+        '<table class="confusion"><thead><tr><td></td>'
+        f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def mistakes(shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.uint8], wrong: int) -> str:
+    """The first of the digits to show that were read wrong, of `wrong` in all, as tiles."""
+    if not wrong:
+        return "<p>There are none.</p>"
+    tiles = [
+        f'<li><button type="button" class="tile" data-digit="{place}">'
+        f'<img src="{ink_on_paper(images[index])}" alt="" width="56" height="56">'
+        f"<span><b>{label}</b> read as <b>{answer}</b></span><small>{output:.2f}</small></button></li>"
+        for place, (index, label, answer, output) in enumerate(shown[:FIRST_MISTAKES])
+        if label != answer
+    ]
+    return f'<ul class="tiles" id="mistake-tiles">{"".join(tiles)}</ul>'
+
+
+def units(network: Network, inputs: NDArray[np.floating]) -> str:
+    """The picture of what the units of the first layer look for, and a canvas over it."""
+    effects = effect_of_ink(network, inputs)[:MOST_UNITS]
+    strongest = np.abs(effects).max(axis=(1, 2), keepdims=True) + 1e-9
+    # Between a scale for each unit, which would show weak units as strong, and one for all, which hides them.
+    picture = in_two_colors(tiled(1.3 * effects / np.sqrt(strongest * np.median(strongest))))
+    rows = -(-len(effects) // 20)
+    return (
+        f'<div class="units"><img id="units" src="{picture}" width="560" height="{28 * rows}" '
+        f'alt="{len(effects)} small pictures, one for each hidden unit, with blue where ink raises it and '
+        f'orange where ink lowers it"><canvas id="unit-cover" width="{560 * 2}" height="{56 * rows}" '
+        'aria-hidden="true"></canvas></div>'
+    )
+
+
+def imagined(signals: NDArray[np.floating] | None, first: int, inputs: NDArray[np.floating]) -> str:
+    """What the network imagines for each digit, and how that differs from the average of all ten.
+
+    The pictures stand in the payload from place `first` on, in this order.
+    """
+    if signals is None:
+        return "<p>This is known for sigmoid layers only.</p>"
+    difference = (signals - signals.mean(axis=0)) * inputs.std(axis=0).reshape(28, 28)
+    difference /= np.abs(difference).max(axis=(1, 2), keepdims=True) + 1e-9
+    tiles = [
+        f'<li><button type="button" class="tile" data-digit="{first + digit}">'
+        f'<img src="{ink_on_paper(as_pixels(signals[digit]))}" alt="" width="84" height="84">'
+        f'<img src="{in_two_colors(difference[digit])}" alt="" width="84" height="84">'
+        f"<span><b>{digit}</b></span></button></li>"
+        for digit in range(10)
+    ]
+    return f'<ul class="tiles imagined">{"".join(tiles)}</ul>'
+
+
+def curve(history: Sequence[Epoch], test_accuracy: float) -> str:
+    """The section with the learning curve; nothing without a history."""
+    if not history:
+        return ""
+    note = (
+        "Right answers after each epoch. The scale widens toward 100 %: halving the mistakes takes the same "
+        "height everywhere."
+    )
+    picture = learning_curve(history, test_accuracy)
+    return f'<section><h2>How it learned</h2><p class="note">{note}</p>{picture}</section>'
+
+
+def digits_table(card: Scorecard) -> str:
+    """Precision, recall and F1 of each digit."""
+    rows = (
+        (s.digit, percent(s.precision), percent(s.recall), percent(s.f1), f"{s.support:,}")
+        for s in card.per_digit
+    )
+    return table(("digit", "precision", "recall", "F1", "digits"), rows, "numbers")
+
+
+def settings(card: Scorecard) -> str:
+    """Settings, data, versions and times of the run, as far as they are known."""
+    seconds = {stage: f"{value:.2f} s" for stage, value in card.seconds.items()}
+    groups: dict[str, Mapping[str, Any]] = {
+        "Settings": {key.replace("_", " "): _value(value) for key, value in card.recipe.items()},
+        "Data (SHA-256)": card.data,
+        "Versions": card.versions,
+        "Time": seconds,
+    }
+    return "".join(
+        f'<div class="facts"><h3>{title}</h3>{table((), rows.items(), "pairs")}</div>'
+        for title, rows in groups.items()
+        if rows
+    )
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    return f"{value:g}" if isinstance(value, float) else str(value)
