@@ -35,7 +35,7 @@ async function start() {
 // Everything around the paper. Returns what puts a picture on the paper and brings it into view.
 function answerDrawings(network, pictureOf) {
   const sliders = [...document.querySelectorAll("#breaking input")];
-  const state = { pixels: new Uint8Array(784), layers: null, unit: null };
+  const state = { pixels: new Uint8Array(784), layers: null, unit: network.length > 1 ? 0 : null };
   let waiting = false;
 
   function update(finished) {
@@ -159,9 +159,11 @@ function coverUnits({ layers, unit }) {
 
 // A click on a unit's picture, or arrow keys there, choose it.
 function preparePicture(network, state, refresh) {
-  const picture = find("#unit-cover"), count = network[0].outputs;
+  const picture = find("#unit-cover");
+  const pictures = (COLUMNS * COLUMNS * picture.height) / picture.width;
+  const count = Math.min(network[0].outputs, pictures);
   const choose = (unit) => {
-    if (unit < 0 || unit >= count || network.length < 2) return;
+    if (!(unit >= 0 && unit < count) || network.length < 2) return;
     state.unit = unit;
     refresh();
   };

@@ -69,6 +69,7 @@ def render_page(
         run=sections.text(" · ".join(sections.run_in_words(card, network, name))),
         **sections.headline(card),
         paper="" if packed.layers else "hidden",
+        too_large="" if packed.layers else sections.TOO_LARGE,
         hidden_units=f"{sum(network.sizes[1:-1]):,}",
         scored=f"{len(scored[0]):,} {'test' if scored[0] is digits.labels else 'held-out'} digits",
         scored_total=str(len(scored[0])),

@@ -14,6 +14,7 @@ from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
 from mnist_mlp.report.scorecard import Scorecard
 
 FIRST_MISTAKES = 24  # that show without JavaScript
+TOO_LARGE = '<p class="note">This network is too large to be part of a page, so there is no drawing here.</p>'
 MOST_UNITS = 400  # hidden units in the picture of what they look for
 
 

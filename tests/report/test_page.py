@@ -163,6 +163,7 @@ def test_a_network_that_is_too_large_is_left_out(few_test_digits: Digits) -> Non
     page = page_of(network, few_test_digits)
     assert facts_of(page)["layers"] == []
     assert '<section id="draw" hidden>' in page
+    assert "This network is too large" in page
     assert len(page) < 1_000_000
 
 
