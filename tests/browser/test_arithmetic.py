@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,9 @@ from browser.conftest import Run
 from browser.handwriting import digits_by_hand, sloppy
 from browser.marionette import Firefox
 from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.page import render_page
+from mnist_mlp.report.scorecard import Scorecard
 from mnist_mlp.report.strokes import draw_strokes
 
 if TYPE_CHECKING:
@@ -103,3 +107,18 @@ def test_answers_of_the_other_recipes(
 def test_answers_in_firefox(firefox: Firefox, fast: Run, mnist_test: Digits) -> None:
     pixels = base64.b64encode(mnist_test.images[:1000].tobytes()).decode()
     check_answers(run_in_firefox(firefox, fast, ANSWER, pixels), fast, mnist_test[:1000])
+
+
+def test_other_layers_and_activations(chromium: "Browser", few_test_digits: Digits, tmp_path: Path) -> None:
+    network = Network(
+        [784, 30, 20, 15, 10], ["tanh", "relu", "linear", "softmax"], init="normal-fan-in", biases=True, rng=1
+    )
+    for b in network.biases or []:
+        b[:] = np.linspace(-1, 1, len(b))
+    outputs = network.forward(scale_pixels(few_test_digits.images))
+    card = Scorecard.from_outputs(few_test_digits.labels, outputs)
+    file = tmp_path / "report.html"
+    file.write_text(render_page(card=card, network=network, digits=few_test_digits), "utf-8")
+    run = Run(network, card, file)
+    pixels = base64.b64encode(few_test_digits.images.tobytes()).decode()
+    check_answers(run_in_chromium(chromium, run, ANSWER, pixels), run, few_test_digits)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from browser.conftest import Run
+from browser.marionette import Firefox
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.page import render_page
@@ -127,3 +128,14 @@ def test_hostile_names_and_settings_do_nothing(
     assert f"{bad}.csv" in page.inner_text("#settings")
     assert happened == []
     page.close()
+
+
+def test_firefox_shows_and_answers_a_mistake(firefox: Firefox, fast: Run) -> None:
+    firefox.open(fast.page)
+    script = """
+        while (!document.documentElement.dataset.ready) await new Promise((go) => setTimeout(go, 20));
+        document.querySelector("#mistake-tiles button").click();
+        return document.querySelector("#answer .digit").textContent;
+    """
+    surest = max(fast.card.mistakes, key=lambda mistake: mistake.output)
+    assert firefox.run(script, None) == str(surest.predicted)
