@@ -157,7 +157,7 @@ function coverUnits({ layers, unit }) {
   if (unit !== null) context.strokeRect(...place(unit));
 }
 
-// A click on a unit's picture, or arrow keys there, choose it.
+// A click on a unit's picture, or its number, chooses it.
 function preparePicture(network, state, refresh) {
   const picture = find("#unit-cover");
   const pictures = (COLUMNS * COLUMNS * picture.height) / picture.width;

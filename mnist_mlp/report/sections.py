@@ -62,13 +62,13 @@ def table(head: Iterable[str], rows: Iterable[Iterable[object]], kind: str) -> s
 
 
 def costs_table(costs: Sequence[tuple[int, int]], total: int) -> str:
-    """The thresholds that leave about 0, 1, 2 and 5 % of the digits open."""
+    """The largest thresholds that leave at most 0, 1, 2 and 5 % of the digits without an answer."""
     rows = []
     for share in (0, 0.01, 0.02, 0.05):
-        at = max(i for i, (left_open, _) in enumerate(costs) if left_open <= share * total)
+        at = max((i for i, (left_open, _) in enumerate(costs) if left_open <= share * total), default=0)
         left_open, wrong = costs[at]
-        answered = total - left_open
-        rows.append((f"{at / 100:.2f}", f"{left_open:,}", f"{wrong:,}", percent(1 - wrong / answered)))
+        right = 1 - wrong / (total - left_open) if total > left_open else None
+        rows.append((f"{at / 100:.2f}", f"{left_open:,}", f"{wrong:,}", percent(right)))
     unique = list(dict.fromkeys(rows))
     return table(("below", "no answer", "wrong", "right"), unique, "numbers")
 
@@ -144,7 +144,7 @@ def curve(history: Sequence[Epoch], test_accuracy: float) -> str:
     if not history:
         return ""
     note = (
-        "Right answers after each epoch. The scale widens toward 100 %: halving the mistakes takes the same "
+        "Right answers in each epoch. The scale widens toward 100 %: halving the mistakes takes the same "
         "height everywhere."
     )
     picture = learning_curve(history, test_accuracy)

@@ -187,6 +187,13 @@ def test_costs_of_thresholds_by_hand() -> None:
     assert len(costs) == 100
 
 
+def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: Digits) -> None:
+    network = Network.from_arrays([np.full((10, 784), -1.0)], activations=["linear"])
+    page = page_of(network, few_test_digits)
+    assert facts_of(page)["costs"][0] == [200, 0]
+    assert "<td>200</td><td>0</td><td>-</td>" in page
+
+
 def test_a_dot_is_drawn_on_pixel_14_and_not_enlarged() -> None:
     """A pen 2.4 pixels wide covers the pixel in the middle and most of the four beside it."""
     image = draw_strokes([[(30, 200)]])
