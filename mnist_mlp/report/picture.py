@@ -2,32 +2,29 @@
 
 import base64
 import io
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-BLUE, ORANGE = (0, 99, 165), (192, 92, 22)
-_STEPS = 5  # of each color; with nothing in the middle 11, which four bits a pixel hold
+BLACK, BLUE, ORANGE = (0, 0, 0), (0, 99, 165), (192, 92, 22)
+_COLORS = 16  # at most, which four bits a pixel hold
 
 
 def ink_on_paper(image: NDArray[np.uint8]) -> str:
-    """A digit (height, width), uint8, in black, as opaque as its ink: a PNG file as a data URL."""
-    from PIL import Image  # noqa: PLC0415 - only pages with pictures need it
-
-    opacity = np.stack([np.zeros_like(image), image], axis=-1)
-    return _data_url(Image.fromarray(opacity))
+    """A digit (height, width), uint8, in black, as opaque as its ink in 16 steps, as a data URL."""
+    levels = np.arange(_COLORS)
+    return _data_url(np.rint(image / 17), [BLACK] * _COLORS, levels * 17)
 
 
-def in_two_colors(values: NDArray[np.floating]) -> str:
-    """Numbers (height, width) of -1 (orange) to 1 (blue), in 11 steps: a PNG file as a data URL."""
-    from PIL import Image  # noqa: PLC0415
-
-    steps = np.clip(np.rint(values * _STEPS), -_STEPS, _STEPS) + _STEPS
-    picture = Image.fromarray(steps.astype(np.uint8)).convert("P")
-    colors = [ORANGE] * _STEPS + [BLUE] * (_STEPS + 1)
-    picture.putpalette([part for color in colors for part in color])
-    opacities = bytes(round(255 * abs(step) / _STEPS) for step in range(-_STEPS, _STEPS + 1))
-    return _data_url(picture, bits=4, transparency=opacities)
+def in_two_colors(values: NDArray[np.floating], steps: int = 4) -> str:
+    """Numbers (height, width) of -1 (orange) to 1 (blue), in steps of each color, as a data URL."""
+    levels = np.arange(-steps, steps + 1)
+    colors = [ORANGE if level < 0 else BLUE for level in levels]
+    return _data_url(
+        np.clip(np.rint(values * steps), -steps, steps) + steps, colors, abs(levels) * 255 // steps
+    )
 
 
 def tiled(images: NDArray[np.floating], columns: int = 20) -> NDArray[np.floating]:
@@ -39,7 +36,14 @@ def tiled(images: NDArray[np.floating], columns: int = 20) -> NDArray[np.floatin
     return room.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
 
 
-def _data_url(picture: "Image.Image", **options: object) -> str:  # type: ignore[name-defined] # noqa: F821
+def _data_url(
+    levels: NDArray[np.floating], colors: Sequence[tuple[int, int, int]], opacities: NDArray[np.integer[Any]]
+) -> str:
+    """A picture of levels (height, width), each with its color and its opacity, 0 to 255."""
+    from PIL import Image  # noqa: PLC0415 - only pages with pictures need it
+
+    picture = Image.fromarray(levels.astype(np.uint8)).convert("P")
+    picture.putpalette([part for color in colors for part in color])
     file = io.BytesIO()
-    picture.save(file, "PNG", **options)
+    picture.save(file, "PNG", bits=4, transparency=opacities.astype(np.uint8).tobytes())
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -166,6 +166,7 @@ def settings(card: Scorecard) -> str:
     groups: dict[str, Mapping[str, Any]] = {
         "Settings": {key.replace("_", " "): _value(value) for key, value in card.recipe.items()},
         "Data (SHA-256)": card.data,
+        "Machine": card.machine,
         "Versions": card.versions,
         "Time": seconds,
     }
