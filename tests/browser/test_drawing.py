@@ -91,7 +91,7 @@ def share_right(page: "Page", hand: Callable[..., list[Stroke]], count: int, *, 
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["mouse", "touch"])
 def test_drawn_digits_are_read(chromium: "Browser", fast: Run, device: dict[str, object]) -> None:
     with opened(chromium, fast, **device) as page:
-        assert share_right(page, careful, 20, touch="has_touch" in device) >= 0.95
+        assert share_right(page, careful, 10, touch="has_touch" in device) >= 0.9
 
 
 @pytest.mark.slow
