@@ -106,7 +106,7 @@ def test_many_drawn_digits_are_read(
 ) -> None:
     with opened(chromium, trained(recipe), **device) as page:
         for hand, limit in zip((careful, sloppy), at_least, strict=True):
-            assert share_right(page, hand, 200, touch="has_touch" in device) >= limit
+            assert share_right(page, hand, 100, touch="has_touch" in device) >= limit
 
 
 def test_what_is_kept_is_what_was_answered(
