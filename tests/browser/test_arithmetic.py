@@ -122,3 +122,23 @@ def test_other_layers_and_activations(chromium: "Browser", few_test_digits: Digi
     run = Run(network, card, file)
     pixels = base64.b64encode(few_test_digits.images.tobytes()).decode()
     check_answers(run_in_chromium(chromium, run, ANSWER, pixels), run, few_test_digits)
+
+
+BREAK = """
+    const pixels = new Uint8Array(784);
+    pixels[4 * 28 + 14] = 255;
+    const whole = { turn: 0, right: 0, down: 0, thicken: 0, noise: 0 };
+    return argument.map((change) => btoa(String.fromCharCode(...broken(pixels, { ...whole, ...change }))));
+"""
+
+
+def test_breaking_a_picture_of_one_pixel(chromium: "Browser", fast: Run) -> None:
+    """Its pixel lies ten above the middle, which is pixel 14."""
+    changes = [{}, {"turn": 90}, {"turn": -90}, {"right": 3, "down": 2}, {"thicken": 1}, {"thicken": -1}]
+    texts = run_in_chromium(chromium, fast, BREAK, changes)
+    pictures = [np.frombuffer(base64.b64decode(text), np.uint8).reshape(28, 28) for text in texts]
+    ink = [np.argwhere(picture).tolist() for picture in pictures]  # row, column
+    assert ink[:4] == [[[4, 14]], [[14, 24]], [[14, 4]], [[6, 17]]]  # +90 degrees: clockwise
+    cross = [[3, 14], [4, 13], [4, 14], [4, 15], [5, 14]]
+    assert [place for place in ink[4] if pictures[4][tuple(place)] == 255] == cross
+    assert ink[5] == []  # nothing is left of a line thinner than a pixel
