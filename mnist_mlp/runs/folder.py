@@ -20,17 +20,16 @@ from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.settings import RecipeError
 
-PLAN, CHECKPOINT, MODEL, SCORECARD, HISTORY = (
+PLAN, CHECKPOINT, MODEL, SCORECARD, HISTORY, REPORT = (
     "run.json",
     "checkpoint.safetensors",
     "model.safetensors",
     "scorecard.json",
     "history.csv",
+    "report.html",
 )
-_RESULTS = (
-    SCORECARD, "scorecard.md", MODEL, CHECKPOINT, "history.csv", "learning_curve.png", "confusion_matrix.png",
-    "mistakes.png", "recipe.toml",
-)  # fmt: skip
+_SCORES = (SCORECARD, "scorecard.md", REPORT, "confusion_matrix.png", "mistakes.png")
+_RESULTS = (*_SCORES, MODEL, CHECKPOINT, HISTORY, "learning_curve.png", "recipe.toml")
 
 
 class RunError(MnistMlpError):
@@ -128,6 +127,16 @@ class Plan:
                 )
 
 
+def places_of(folder: Path) -> DataPlaces:
+    """Where the digits of a run were read from: its own folder or that above, of repeats, says so.
+
+    Raises:
+        RunError: if neither does, or what it says is broken.
+    """
+    above = folder if (folder / PLAN).exists() else folder.absolute().parent
+    return Plan.read(above).places if (above / PLAN).exists() else DataPlaces()
+
+
 def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
     """Make a folder of its own for a run that starts now, ``runs/<UTC time>-<recipe>``.
 
@@ -183,12 +192,12 @@ def check_free(folder: Path, *, force: bool) -> None:
 
 
 def check_free_for_scores(folder: Path) -> None:
-    """Check that a scorecard and its pictures may go into a folder, as `write_scorecard` puts them there.
+    """Check that a scorecard, its page and its pictures may go into a folder.
 
     Raises:
-        RunError: if it holds anything but an older scorecard and its pictures.
+        RunError: if it holds anything but these of an earlier time.
     """
-    if _visible(folder) - {"confusion_matrix.png", "mistakes.png", "scorecard.md", SCORECARD}:
+    if _visible(folder) - {*_SCORES}:
         what = "a run" if (folder / PLAN).exists() else "other files"
         raise RunError(f"{printable(folder)}: holds {what}; choose an empty folder, or an earlier evaluate's")
 

@@ -9,8 +9,9 @@ from mnist_mlp.files.atomic import read_text, write_text
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.figures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
+from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
-from mnist_mlp.runs.folder import HISTORY, MODEL, SCORECARD, RunError
+from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError
 from mnist_mlp.training.history import EpochRecord, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
 
@@ -27,24 +28,70 @@ def write_model(
     network.save(folder / MODEL, {"recipe": card.recipe, "data": card.data, "threshold": threshold})
 
 
-def write_scorecard(
+def write_scores(
     folder: Path,
     card: Scorecard,
+    network: Network,
     digits: Digits,
-    history: Sequence[EpochRecord] = (),
     *,
+    threshold: float | None,
+    history: Sequence[EpochRecord] = (),
+    held_out: Digits | None = None,
     pictures: bool = True,
 ) -> None:
-    """Write a scorecard as pictures (with a history: the learning curve too), Markdown and, last, JSON.
+    """Write a scorecard as pictures and a page for the browser, as Markdown and, last, as JSON.
 
     A folder that holds `scorecard.json` holds all the rest.
+
+    Args:
+        folder: is there already.
+        card: what the network scored on the digits.
+        network: as trained.
+        digits: that were scored.
+        threshold: an output below it is no answer; None where it is not known.
+        history: of the training, if it is known.
+        held_out: training digits that the network was not trained on, if there are any.
+        pictures: whether pictures and the page are made.
 
     Raises:
         StorageError: if a file cannot be written.
     """
     drawn = _draw(folder, card, digits, history) if pictures else []
+    if pictures:
+        page = render_page(
+            card=card,
+            network=network,
+            digits=digits,
+            history=history,
+            held_out=held_out,
+            threshold=threshold,
+            name=folder.absolute().name,
+        )
+        write_text(folder / REPORT, page)
     write_text(folder / "scorecard.md", scorecard_page(card, pictures=drawn, explanations=EXPLANATIONS))
     write_text(folder / SCORECARD, card.to_json())
+
+
+def page_of(folder: Path, data: Data) -> str:
+    """Make the page of a finished run anew.
+
+    Raises:
+        RunError: if something of the run is missing or broken, or the digits are not those that were scored.
+    """
+    card, model = read_card(folder), load_model(folder / MODEL)
+    history = history_from_csv(read_text(folder / HISTORY)) if (folder / HISTORY).exists() else []
+    if dict(card.data) != data.files:
+        raise RunError(f"{printable(folder)}: was scored on other digits; name them with --data-dir")
+    held_out = int(card.recipe.get("validation", 0))
+    return render_page(
+        card=card,
+        network=model.network,
+        digits=data.to_score(held_out),
+        history=history,
+        held_out=data.split(held_out)[1],
+        threshold=model.threshold,
+        name=folder.absolute().name,
+    )
 
 
 def _draw(folder: Path, card: Scorecard, digits: Digits, history: Sequence[EpochRecord]) -> list[str]:

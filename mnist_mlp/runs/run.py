@@ -8,7 +8,7 @@ from mnist_mlp.files.atomic import write_text
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.runs.folder import SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.runs.job import SILENT, Callbacks, Data, Job, Result, check_identity, identity_of, run_one
-from mnist_mlp.runs.results import read_card, write_model, write_repeated, write_scorecard
+from mnist_mlp.runs.results import read_card, write_model, write_repeated, write_scores
 from mnist_mlp.runs.workers import local_engine, run_all
 from mnist_mlp.training.checks import examine_digits, examine_overlap
 
@@ -95,8 +95,16 @@ def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None
         StorageError: if a file cannot be written.
     """
     write_model(job.folder, result.network, result.threshold, result.card, result.history)
-    digits = data.to_score(job.recipe.validation)
-    write_scorecard(job.folder, result.card, digits, result.history, pictures=pictures)
+    write_scores(
+        job.folder,
+        result.card,
+        result.network,
+        data.to_score(job.recipe.validation),
+        threshold=result.threshold,
+        history=result.history,
+        held_out=data.split(job.recipe.validation)[1],
+        pictures=pictures,
+    )
     tidy(job.folder, finished=True)
 
 

@@ -34,10 +34,10 @@ def outputs_for(network: Network, images: NDArray[np.uint8], shift: np.floating 
 
 
 def threshold_for(outputs: Floats) -> float:
-    """The threshold that leaves 1 % of digits open: below it, the largest output is no answer.
+    """The threshold, in hundredths, that leaves about 1 % of digits open: outputs below it are no answer.
 
     Args:
         outputs: (n, 10), n at least 1, of digits that the network was not trained on, if there are any.
     """
     largest = np.sort(outputs.max(axis=1))
-    return float(largest[int(LEFT_OPEN * len(largest))])
+    return round(float(largest[int(LEFT_OPEN * len(largest))]), 2)
