@@ -17,7 +17,7 @@ from mnist_mlp.digits.ink import Contrast
 
 SIDE, FITTED = 28, 20
 STROKE = (2.2, 3.4)  # pixels of 28: between a tenth and nine tenths of MNIST's training digits
-_LEAST_SIDE = 80  # smaller digits are enlarged to this, so that their edges can be told
+_SIDES = 80, 240  # digits are brought to a longest side between these: edges can be told, and it is fast
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,11 +57,14 @@ def to_gray(values: Contrast) -> NDArray[np.uint8]:
 
 
 def clean(contrast: Contrast) -> Contrast:
-    """Make ink 1 and paper 0, with a ramp between, and small digits large enough to have smooth edges."""
-    factor = _LEAST_SIDE / max(contrast.shape)
-    if factor > 1:
-        size = (round(contrast.shape[1] * factor), round(contrast.shape[0] * factor))
-        contrast = np.asarray(Image.fromarray(contrast).resize(size, Image.Resampling.BICUBIC))
+    """Make ink 1 and paper 0, with a ramp between, at a size at which strokes have smooth edges."""
+    factor = np.clip(max(contrast.shape), *_SIDES) / max(contrast.shape)
+    if factor != 1:
+        size = (max(1, round(contrast.shape[1] * factor)), max(1, round(contrast.shape[0] * factor)))
+        how = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
+        contrast = np.asarray(Image.fromarray(contrast).resize(size, how))
+    if contrast.max() <= 0:
+        return np.zeros_like(contrast)
     full = np.percentile(contrast[contrast > 0.5 * contrast.max()], 70)
     return np.asarray(np.clip((contrast / full - 0.2) / 0.6, 0, 1))
 
@@ -97,11 +100,11 @@ def fit(ink: Contrast) -> NDArray[np.uint8]:
     return to_gray(np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BOX)))
 
 
-def center(fitted: NDArray[np.uint8], by_mass: bool = True) -> NDArray[np.uint8]:
+def center(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Place a fitted digit so that its center of mass falls on pixel 14 (from 0) of 28 x 28, rounded."""
     image = np.zeros((SIDE, SIDE), np.uint8)
     h, w = fitted.shape
-    middle = ndimage.center_of_mass(fitted) if by_mass and fitted.any() else ((h - 1) / 2, (w - 1) / 2)
+    middle = ndimage.center_of_mass(fitted) if fitted.any() else (0, 0)
     top, left = (int(np.clip(round(SIDE / 2 - m), 0, SIDE - n)) for m, n in zip(middle, (h, w), strict=True))
     image[top : top + h, left : left + w] = fitted
     return image

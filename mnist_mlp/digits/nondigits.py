@@ -98,7 +98,8 @@ def _pieces(rng: np.random.Generator, count: int, digits: Digits) -> Images:
     """Digits of which a straight cut has left about a half."""
     angle, offset = rng.uniform(0, 2 * np.pi, (count, 1, 1)), rng.uniform(-2, 3, (count, 1, 1))
     y, x = np.mgrid[-13.5:14, -13.5:14]
-    return _some(rng, count, digits) * (np.cos(angle) * x + np.sin(angle) * y > offset)
+    kept = np.cos(angle) * x + np.sin(angle) * y > offset
+    return np.asarray(np.where(kept, _some(rng, count, digits), 0))
 
 
 def _mixtures(rng: np.random.Generator, count: int, digits: Digits) -> Images:
@@ -132,7 +133,7 @@ def _noise(rng: np.random.Generator, count: int, _digits: Digits) -> Images:
     rough = rng.random((count, 28, 28), np.float32)
     sigma = rng.choice([0.1, 0.8, 1.5, 2.5])
     blots = _blurred(rough - 0.5, sigma)
-    blots /= blots.std() + 1e-6
+    blots /= blots.std(axis=(1, 2), keepdims=True) + 1e-6
     return np.clip(2 * (blots - rng.uniform(-0.5, 3, (count, 1, 1))), 0, 1).astype(np.float32)
 
 
@@ -228,9 +229,8 @@ def _centered(images: Images) -> NDArray[np.uint8]:
     )
     padded = np.pad(np.clip(images, 0, 1) * 255 + 0.5, ((0, 0), (4, 4), (4, 4))).astype(np.uint8)
     rows, columns = 4 + steps - down[:, None], 4 + steps - right[:, None]
-    return padded[np.arange(len(images))[:, None, None], rows[:, :, None], columns[:, None, :]].astype(
-        np.uint8
-    )
+    which = np.arange(len(images))[:, None, None]
+    return np.asarray(padded[which, rows[:, :, None], columns[:, None, :]])
 
 
 _KINDS: dict[str, Draw] = {

@@ -11,8 +11,9 @@ from mnist_mlp.report.figures import draw_confusion, draw_learning_curve, draw_m
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
 from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
-from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError
-from mnist_mlp.training.history import EpochRecord, history_to_csv
+from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, load_model
+from mnist_mlp.runs.job import Data
+from mnist_mlp.training.history import EpochRecord, history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
 
 

@@ -7,13 +7,14 @@ Everything random comes from the Generator that is passed in.
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-Mask = NDArray[np.float32]
+Mask = NDArray[np.floating[Any]]
 Hand = Callable[[np.random.Generator, int, float], Mask]
 """Writes a digit (0 to 9) of a height in pixels, as a mask of ink from 0 to 1, cut to its box."""
 
@@ -57,7 +58,7 @@ _STROKES: dict[int, list[list[tuple[str, str]]]] = {
 
 
 def stroke_hand(rng: np.random.Generator, digit: int, height: float) -> Mask:
-    """Write a digit with a pen: a template, bent, leaning, wobbling, a pen of 4 to 16 percent of the height."""
+    """Write a digit with a pen: a template, bent, leaning, wobbling; the pen as wide as 4 to 16 %."""
     template = _STROKES[digit][rng.integers(len(_STROKES[digit]))]
     pen = max(1.0, height * rng.uniform(0.04, 0.16))
     fine = 3  # drawn larger and made smaller, for smooth edges
