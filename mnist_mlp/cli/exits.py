@@ -176,7 +176,7 @@ def as_started(text: str) -> str:
 def _program() -> str:
     started = Path(sys.argv[0])
     if started.name == "__main__.py":
-        return "python -m mnist_mlp"
+        return f"{quoted(sys.orig_argv[0])} -m mnist_mlp"  # python may have been typed with its folder
     found = shutil.which("mnist-mlp")
     if not started.exists() or (found and Path(found).absolute() == started.absolute()):
         return "mnist-mlp"

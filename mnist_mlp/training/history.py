@@ -61,10 +61,12 @@ def history_from_csv(text: str) -> list[EpochRecord]:
         HistoryError: if the text is something else.
     """
     kinds = {"epoch": int, **dict.fromkeys(_NAMES[1:], float)}
+    rows = csv.DictReader(io.StringIO(text))
     try:
+        if rows.fieldnames != _NAMES:
+            raise ValueError("another header")
         records = [
-            {name: kinds[name](value) if value else None for name, value in row.items()}
-            for row in csv.DictReader(io.StringIO(text))
+            {name: kinds[name](value) if value else None for name, value in row.items()} for row in rows
         ]
     except (KeyError, TypeError, ValueError, csv.Error):
         raise HistoryError("its history cannot be read") from None

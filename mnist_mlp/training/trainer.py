@@ -106,7 +106,7 @@ class Trainer:
 
     Raises:
         NetworkError: if the network is not one of the recipe's layers.
-        TrainingError: if there are no digits to learn from.
+        TrainingError: if there are no digits to learn from, or none held out though patience needs them.
     """
 
     def __init__(
@@ -115,6 +115,8 @@ class Trainer:
         _check_fits(network, recipe)
         if not len(digits):
             raise TrainingError("there are no training digits left to learn from")
+        if recipe.patience and validation is None:
+            raise TrainingError("patience needs held-out digits; give them as validation")
         self.history: list[EpochRecord] = []
         self._samples = Samples(digits, recipe)
         self._validation = validation

@@ -1,0 +1,98 @@
+"""`mnist-mlp download`, and where the other commands get their digits."""
+
+import functools
+import http.server
+import json
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from commands import ROOT, call
+
+pytestmark = pytest.mark.usefixtures("alone")
+
+
+@dataclass
+class Mirror:
+    """A web server with the archives of MNIST, and the paths it was asked for."""
+
+    url: str = ""
+    asked: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def mirror() -> Iterator[Mirror]:
+    known = Mirror()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            known.asked.append(self.path)
+
+    archives = functools.partial(Handler, directory=str(ROOT / "data"))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), archives) as server:
+        known.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield known
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def archives() -> Path:
+    """A folder `data` with the archives of MNIST."""
+    folder = Path("data")
+    folder.mkdir()
+    for path in (ROOT / "data").glob("*.gz"):
+        (folder / path.name).symlink_to(path)
+    return folder
+
+
+def test_without_the_network_the_files_in_the_folder_will_do(archives: Path, mirror: Mirror) -> None:
+    made = call("download", "--data-dir", archives, "--mirror", mirror.url, "--json")
+    csvs = [str(archives / "mnist_train.csv"), str(archives / "mnist_test.csv")]
+    assert (made.code, json.loads(made.out)) == (0, csvs)
+    assert [Path(path).stat().st_size for path in csvs] == [109_575_994, 18_289_443]  # the published ones'
+    for offline in ([], ["--offline"]):  # the environment says so, too
+        assert call("download", "--data-dir", "none", "--mirror", mirror.url, *offline).code == 1
+    assert mirror.asked == []
+    assert not Path("none").exists()
+
+
+def test_the_digits_of_this_folder_are_taken_first(archives: Path) -> None:
+    assert call("show-digit", 0).out.startswith("test digit 0, label 7\n")
+    assert len(list(archives.iterdir())) == 4
+
+
+def test_other_commands_fetch_what_they_need(mirror: Mirror, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")
+    monkeypatch.setenv("MNIST_MLP_MIRROR", mirror.url)
+    monkeypatch.setenv("MNIST_MLP_DATA", "new")
+    shown = call("show-digit", 0)
+    assert shown.err == "no MNIST files in new; downloading them\n"
+    assert shown.out.startswith("test digit 0, label 7\n")
+    assert "/t10k-images-idx3-ubyte.gz" in mirror.asked
+    mirror.asked.clear()
+    assert call("show-digit", 0).out == shown.out
+    assert mirror.asked == []
+
+
+@pytest.mark.parametrize("value", ["0", "no", "false", "off", ""])
+def test_offline_can_be_switched_off_in_the_environment(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = "ftp://127.0.0.1/: a mirror's address starts with http:// or https://"  # before any is asked
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", value)
+    assert call("download", "--data-dir", "none", "--mirror", "ftp://127.0.0.1/").line == refused
+    monkeypatch.setenv("MNIST_MLP_MIRROR", "ftp://127.0.0.1/")
+    assert refused in call("show-digit", "--data-dir", "none").err
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "yes")
+    assert "ftp" not in call("show-digit", "--data-dir", "none").line
+
+
+def test_a_download_that_fails_leaves_no_folder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")
+    monkeypatch.setattr("mnist_mlp.cli.sources.SOURCES", ())
+    for arguments in (["show-digit"], ["evaluate", run], ["train"], ["download"]):
+        assert call(*arguments, "--data-dir", "dat/mnist").code == 1
+        assert list(Path().iterdir()) == []

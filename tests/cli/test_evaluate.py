@@ -1,0 +1,96 @@
+"""`mnist-mlp evaluate`: the scorecard of a trained network on any digits."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import ROOT, call
+from folders import files
+
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.files.arrays import save_arrays
+from mnist_mlp.nn.network import Network
+
+pytestmark = pytest.mark.usefixtures("alone")
+
+
+def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
+    of_run = json.loads((run / "scorecard.json").read_text())
+    shown = call("evaluate", run, "--test-csv", test_csv, "--out", "scored")
+    first, second, third = shown.out.splitlines()[:3]
+    assert first == f"model {run / 'model.safetensors'}"
+    assert second == f"digits {test_csv}"
+    assert third.startswith(f"accuracy {100 * of_run['accuracy']:.2f} % ")
+    assert shown.err == "\nwritten to scored\n"
+    written = {"scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png"}
+    assert files(Path("scored")) == written
+    for card in (
+        json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),
+        json.loads(Path("scored", "scorecard.json").read_text()),
+    ):
+        assert list(card.pop("data")) == [test_csv.name]
+        assert card.pop("seconds").keys() == {"load", "score"}
+        assert card.items() <= of_run.items()
+
+
+def test_the_newest_run_is_evaluated_where_none_is_named(run: Path, test_csv: Path) -> None:
+    line = call("evaluate", "--test-csv", test_csv).line
+    assert line == "no finished run under runs; train one first: mnist-mlp train"
+    shutil.copytree(run, "runs/one")
+    shown = call("evaluate", "--test-csv", test_csv)
+    assert shown.out.startswith(f"model {Path('runs/one/model.safetensors')}\n")
+
+
+def test_mnist_is_read_from_a_folder(run: Path) -> None:
+    shown = call("evaluate", run, "--data-dir", ROOT / "data")
+    assert "\ndigits t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz\n" in shown.out
+    supports = [line.split()[-1] for line in shown.out.splitlines()[5:8]]
+    assert supports[1:] == ["980", "1,135"]  # zeros and ones, as everyone knows them
+
+
+def test_loading_and_scoring_are_timed_apart(
+    run: Path, test_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(*arguments: object) -> Digits:
+        time.sleep(0.5)
+        return read_csv(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("mnist_mlp.cli.sources.read_csv", read_slowly)
+    seconds = json.loads(call("evaluate", run, "--test-csv", test_csv, "--json").out)["seconds"]
+    assert seconds["load"] > 0.5 > seconds["score"] > 0
+
+
+def test_it_replaces_only_what_it_wrote_before(run: Path, test_csv: Path) -> None:
+    shutil.copytree(run, "run")
+    line = call("evaluate", "run", "--test-csv", test_csv, "--out", "run").line
+    assert line == "run: holds a run; choose an empty folder, or an earlier evaluate's"
+    assert files(Path("run")) == files(run)
+    Path("scored").mkdir()
+    Path("scored", "scorecard.md").write_text("old")
+    assert call("evaluate", "run", "--test-csv", test_csv, "--out", "scored").code == 0
+    assert Path("scored", "scorecard.md").read_text().startswith("# Scorecard")
+
+
+def test_what_is_no_model_is_named(run: Path, test_csv: Path) -> None:
+    Path("cut.safetensors").write_bytes((run / "model.safetensors").read_bytes()[:-4])
+    Path("pickle.safetensors").write_bytes(b"\x80\x04cos\nsystem\n(S'touch owned'\ntR." * 100)
+    Network([3, 4, 2], rng=1).save("other.safetensors")
+    save_arrays(Path("arrays.safetensors"), {"images": np.zeros(3, np.uint8)}, {"format": 1})
+    Path("run.json").write_text('{"recipe": {}}')
+    Path("empty").mkdir()
+    before = files()
+    for place, part in {
+        **dict.fromkeys(["cut.safetensors", "pickle.safetensors", "none.safetensors"], ""),
+        "other.safetensors": "a 3-4-2 network; digits need 784 inputs and 10 outputs",
+        "arrays.safetensors": "",
+        str(test_csv): "is not a model; digits of your own go with --test-csv, or --csv for show-digit",
+        "run.json": "is not a model; name a run's folder, or the model.safetensors in it",
+        "empty": "holds no model.safetensors; name a model file or a finished run",
+    }.items():
+        assert call("evaluate", place, "--test-csv", test_csv).line.startswith(f"{place}: {part}")
+        assert call("show-digit", 0, "--csv", test_csv, "--model", place).line.startswith(f"{place}: {part}")
+    assert files() == before

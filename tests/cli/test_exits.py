@@ -1,0 +1,174 @@
+"""How a command ends: by signals, for lack of memory, or with output streams that fail."""
+
+import os
+import re
+import shlex
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+from commands import Stream, call, end, start
+from folders import RESULTS, files
+
+from mnist_mlp.cli.exits import Stopped, exit_cleanly, stops_after_a_chunk
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.recipe import Recipe
+from mnist_mlp.training.trainer import train
+
+pytestmark = pytest.mark.usefixtures("alone")
+posix = pytest.mark.skipif(os.name != "posix", reason="signals and pipes as Unix has them")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has for sure")
+
+
+# Signals
+
+
+@posix
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_stopped_training_resumes_and_ends_in_the_same_bytes(
+    csvs: list[object], few_digits: Digits, number: int
+) -> None:
+    # A checkpoint is written every two seconds, which is after ten epochs by the clock of this process.
+    clock = (
+        "import itertools\nfrom mnist_mlp.runs import job\njob.monotonic = itertools.count(0, 0.2).__next__"
+    )
+    process = start("train", *csvs, "--hidden", 20, "--epochs", 300, "--out", "my run", code=clock)
+    assert process.stderr
+    while not (line := process.stderr.readline()).startswith("epoch  15/300"):
+        assert line
+    process.send_signal(number)
+    shown = end(process)
+    if number == signal.SIGINT:
+        assert (shown.code, shown.out) == (130, "")
+        line, hint = shown.err.splitlines()[-2:]
+        assert line == "mnist-mlp: interrupted; go on with"
+        assert shlex.split(hint)[-3:] == ["train", "--resume", "my run"]
+    assert call("train", *csvs, "--out", "my run").line.startswith("my run: holds an unfinished run; go on")
+
+    resumed = call("train", "--resume", "my run")
+    assert resumed.code == 0
+    assert "going on after epoch " in resumed.err
+    assert files(Path("my run")) == RESULTS
+    whole = Network([784, 20, 10], rng=1)
+    train(whole, few_digits, Recipe(hidden=20, epochs=300))
+    saved = Network.load("my run/model.safetensors")
+    assert [a.tobytes() for a in saved.parameters()] == [a.tobytes() for a in whole.parameters()]
+
+
+def test_a_signal_waits_for_the_end_of_a_chunk_and_a_second_one_does_not() -> None:
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with stops_after_a_chunk() as check_stop:
+        check_stop()
+        signal.raise_signal(signal.SIGTERM)
+        with pytest.raises(Stopped) as stopped:
+            check_stop()
+        assert stopped.value.number == signal.SIGTERM
+    with stops_after_a_chunk() as check_stop:
+        check_stop()
+        signal.raise_signal(
+            signal.SIGINT
+        )  # after the last chunk, while it scores and draws, it stops nothing
+        with pytest.raises(Stopped):
+            signal.raise_signal(signal.SIGINT)
+    exit_cleanly(lambda: None)()
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
+
+
+@pytest.mark.parametrize(
+    ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_a_signal_at_any_other_time_ends_a_command(
+    number: int, code: int, word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def at_work() -> None:
+        signal.raise_signal(number)
+
+    def importing() -> None:
+        try:
+            signal.raise_signal(number)
+        except BaseException:
+            raise ImportError("initialization failed") from None  # as compiled modules do
+
+    for command in (at_work, importing):
+        with pytest.raises(SystemExit) as ended:
+            exit_cleanly(command)()
+        assert ended.value.code == code
+        assert capsys.readouterr().err == f"mnist-mlp: {word}\n"
+
+
+@posix
+def test_ctrl_c_while_the_program_still_loads_ends_it_quietly() -> None:
+    interrupted_import = """
+import importlib.abc, signal, sys
+class Interrupt(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name == "mnist_mlp.cli.app":
+            signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Interrupt())
+"""
+    shown = end(start(code=interrupted_import))
+    assert (shown.code, shown.out, shown.err) == (-signal.SIGINT, "", "")
+
+
+# The memory and the streams
+
+
+@linux
+def test_too_little_memory_is_said(csvs: list[object]) -> None:
+    Path("huge.toml").write_text("hidden = 10000\nbatch_size = 60000\n")
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))"
+    shown = end(start("train", *csvs, "--recipe", "huge.toml", "--out", "run", "--quiet", code=limit))
+    assert shown.line.startswith("not enough memory; choose fewer hidden units, smaller batches")
+
+
+@posix
+def test_a_closed_pipe_ends_it_quietly_and_the_run_is_whole(csvs: list[object]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    process = start("train", *csvs, "--epochs", 1, "--hidden", 4, "--out", "run", "--quiet", stdout=writing)
+    os.close(writing)
+    shown = end(process)
+    assert (shown.code, shown.err) == (1, "")
+    assert files(Path("run")) == RESULTS
+
+
+@linux
+@pytest.mark.parametrize("command", ["--help", "--version", "evaluate"])
+def test_a_full_output_is_said(run: Path, test_csv: Path, command: str) -> None:
+    arguments = [run, "--test-csv", test_csv] if command == "evaluate" else []
+    with Path("/dev/full").open("w") as full:
+        assert end(start(command, *arguments, stdout=full)).line == "output: No space left on device"
+
+
+@posix
+def test_without_output_streams_it_still_works(run: Path, test_csv: Path) -> None:
+    closed = "import sys; sys.stdout = sys.stderr = None"
+    assert end(start("evaluate", run, "--test-csv", test_csv, "--out", "scored", code=closed)).code == 0
+    assert "scorecard.json" in files(Path("scored"))
+
+
+def test_names_that_an_encoding_lacks_are_escaped(test_csv: Path) -> None:
+    shutil.copy(test_csv, "Zürich.csv")
+    stream = Stream("ascii")
+    assert call("show-digit", 1, "--csv", "Zürich.csv", out=stream).code == 0
+    assert stream.text().startswith("Z\\xfcrich.csv 1, label 2\n")
+    assert stream.text().isascii()
+
+
+@posix
+def test_control_characters_in_a_name_never_reach_the_terminal(csvs: list[object], test_csv: Path) -> None:
+    name = "a\x1b[2J\x07\u202e$\\foo$.csv"
+    shutil.copy(test_csv, name)
+    short = ["--epochs", 1, "--hidden", 4, "--out", f"run{name}"]
+    for shown, code in [
+        (call("show-digit", 1, "--csv", name, "--save", f"{name}.png"), 0),
+        (call("train", *csvs[:2], "--test-csv", name, *short), 0),
+        (call("train", *csvs, *short), 1),
+        (call("download", "--data-dir", name), 1),
+    ]:
+        assert shown.code == code
+        assert re.sub("\n", "", shown.out + shown.err).isprintable()
+        assert "\\x1b[2J" in shown.out + shown.err

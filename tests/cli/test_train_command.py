@@ -1,0 +1,189 @@
+"""`mnist-mlp train`: from digits to a run's folder, and on with it after a stop."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from commands import Outcome, call
+from folders import RESULTS, files
+
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.files.lock import locked
+
+pytestmark = pytest.mark.usefixtures("alone")
+SHORT = ["--epochs", 1, "--hidden", 4, "--batch-size", 50]
+MODEL = "model.safetensors"
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+# What it shows
+
+
+def test_training_shows_its_progress_and_ends_with_the_scorecard(trained: tuple[Path, Outcome]) -> None:
+    folder, shown = trained
+    assert files(folder) == RESULTS
+    card = json.loads((folder / "scorecard.json").read_text())
+    low, high = map(percent, card["confidence_interval"])
+    heading = f"accuracy {percent(card['accuracy'])}  (95 % confidence interval {low} to {high})\n"
+    assert shown.out.startswith(heading)
+    begin = "training for 5 epochs, recipe tutorial with hidden 30, validation 50, random\n  seed 3\n"
+    assert begin in shown.err
+    epochs = re.findall(r"(?m)^epoch (\d)/5  loss \d\.\d{4}  train .* %  held out (\d\d\.\d\d %)", shown.err)
+    assert [number for number, _ in epochs] == ["1", "2", "3", "4", "5"]
+    assert shown.out.endswith(f"\nheld out: {epochs[-1][1]} of 50 training digits right\n")
+    assert not re.search("[\x1b\r]", shown.out + shown.err)
+    assert all(len(line) <= 80 for line in shown.out.splitlines())
+
+
+def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome]) -> None:
+    folder, shown = trained
+    ending = shown.err.split("all of it is in ")[1]
+    assert ending.startswith(f"{folder}:\n  scorecard.md, model.safetensors and pictures\n")
+    assert ending.endswith("a better recipe:\n  mnist-mlp train --recipe book\n")
+    hint = re.search(r"(?m)^  mnist-mlp (show-digit \d+ .*)$", ending)
+    assert hint
+    assert "true digit" in call(*shlex.split(hint[1])).out
+
+
+def test_quiet_shows_the_scorecard_alone_and_json_is_for_programs(csvs: list[object]) -> None:
+    Path("my.toml").write_text('base = "fast"\nhidden = [6, 5]\nepochs = 2\n')
+    quiet = call("train", *csvs, "--recipe", "my.toml", "--epochs", 1, "--quiet")
+    (made,) = Path("runs").iterdir()
+    assert re.fullmatch(r"\d{8}T\d{6}Z-my", made.name)
+    again = call("train", *csvs, "--recipe", made / "recipe.toml", "--json", "--out", "again")
+    card = json.loads(again.out)
+    assert card == json.loads(Path("again", "scorecard.json").read_text())
+    assert (quiet.code, quiet.err) == (0, "")
+    assert quiet.out.startswith(f"accuracy {percent(card['accuracy'])} ")
+    assert Path("again", MODEL).read_bytes() == (made / MODEL).read_bytes()
+
+
+def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None:
+    shown = call("train", *csvs, *SHORT, "--repeats", 2, "--jobs", 1, "--seed", 7, "--out", "my run")
+    card = json.loads(Path("my run", "scorecard.json").read_text())
+    assert shown.out.startswith(f"mean accuracy {percent(card['mean'])}, standard deviation ")
+    rows = [(str(run["seed"]), percent(run["accuracy"])) for run in card["runs"]]
+    assert re.findall(r"(?m)^ +(\d)  +(\d+\.\d\d %) ", shown.out) == rows
+    assert re.findall(r"(?m)^([12]/2)  seed [78]  ", shown.err) == ["1/2", "2/2"]
+    assert "  scorecard.md, for each seed a folder with its model and pictures\n" in shown.err
+    first = call("evaluate", "my run", "--test-csv", test_csv)  # where a single model is wanted
+    assert first.err == "my run: several seeds; taking the first, seed-7\n"
+    assert call("evaluate", "my run/seed-8", "--test-csv", test_csv).err == ""
+
+
+# Its folder
+
+
+def test_a_finished_run_is_kept_unless_forced(
+    run: Path, csvs: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_slowly(*arguments: object) -> Digits:
+        if not Path("run").exists():
+            shutil.copytree(run, "run")  # another process ends while this one reads its digits
+        return read_csv(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("mnist_mlp.cli.sources.read_csv", read_slowly)
+    for _ in ("found under the lock", "found at once"):
+        assert call("train", *csvs, "--out", "run").line.startswith("run: holds a finished run; choose")
+        assert Path("run", MODEL).read_bytes() == (run / MODEL).read_bytes()
+    assert call("train", *csvs, *SHORT, "--out", "run", "--force").code == 0
+    assert Path("run", MODEL).read_bytes() != (run / MODEL).read_bytes()
+
+
+def test_a_folder_in_use_is_neither_taken_nor_resumed(run: Path, csvs: list[object]) -> None:
+    shutil.copytree(run, "run")
+    Path("run", "scorecard.json").unlink()
+    Path("empty").mkdir()
+    with locked("run"), locked("empty"):
+        in_use = "is in use by another process; wait for it, or choose another folder"
+        assert call("train", "--resume", "run").line == f"run: {in_use}"
+        assert call("train", *csvs, "--out", "empty").line == f"empty: {in_use}"
+    assert files(Path("empty")) == set()
+    assert files(Path("run")) == files(run) - {"scorecard.json"}
+
+
+# Resuming
+
+
+def test_a_run_resumes_from_anywhere_with_the_digits_it_began_with(
+    csv_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("mnist").mkdir()
+    shutil.copy(csv_files[0], "mnist/mnist_train.csv")
+    shutil.copy(csv_files[1], "my.csv")
+    digits = ["--data-dir", "mnist", "--test-csv", "my.csv"]
+    assert call("train", *SHORT, *digits, "--out", "run").code == 0
+    plan, model = json.loads(Path("run", "run.json").read_text()), Path("run", MODEL).read_bytes()
+    here = Path().absolute()
+    places = {"train_csv": None, "test_csv": str(here / "my.csv"), "data_dir": str(here / "mnist")}
+    assert plan["places"] == places
+    for name in ("scorecard.json", MODEL):
+        Path("run", name).unlink()
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert call("train", "--resume", "../run").code == 0
+    assert Path("..", "run", MODEL).read_bytes() == model
+
+
+def test_a_run_is_resumed_only_as_it_began(csvs: list[object], run: Path, test_csv: Path) -> None:
+    shutil.copytree(run, "run")
+    Path("run", "checkpoint.safetensors").touch()  # as if killed right after the scorecard was written
+    for option, value, part in [
+        ("--epochs", 2, "--epochs 5, not 2"),
+        ("--recipe", "book", "--recipe tutorial, not book"),
+        ("--train-csv", test_csv, "--train-csv"),
+        ("--repeats", 3, "--repeats 1, not 3"),
+    ]:
+        assert f"the run began with {part}" in call("train", "--resume", "run", option, value).line
+    same = call("train", "--resume", "run", *csvs, "--epochs", 5, "--hidden", 30)
+    assert (same.code, same.out) == (0, "run: finished already; nothing to do\n")
+    assert files(Path("run")) == RESULTS
+
+
+# What cannot be used
+
+
+def test_digits_that_are_not_there_are_named_with_what_to_do(run: Path) -> None:
+    Path("empty").mkdir()
+    for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
+        assert call(*arguments, "--data-dir", "empty").line.startswith("empty: holds no MNIST t")
+    line = call("train", "--offline", "--data-dir", "my data").line
+    assert line.endswith('run: mnist-mlp download --data-dir "my data"')
+
+
+@pytest.mark.parametrize("content", [None, b"", b"7,\x1b[2J" + b",0" * 783 + b"\n"], ids=repr)
+def test_a_bad_csv_file_is_named_and_nothing_is_written(
+    csvs: list[object], run: Path, test_csv: Path, content: bytes | None
+) -> None:
+    if content is not None:
+        Path("bad.csv").write_bytes(content)
+    before = files()
+    for arguments in (
+        ["show-digit", 0, "--csv", "bad.csv"],
+        ["evaluate", run, "--test-csv", "bad.csv"],
+        ["train", "--train-csv", "bad.csv", "--test-csv", test_csv, "--out", "new"],
+        ["train", *csvs[:2], "--test-csv", "bad.csv"],
+    ):
+        assert "bad.csv: " in call(*arguments).line
+        assert files() == before
+
+
+def test_what_is_wrong_with_a_recipe_or_a_folder_is_named(csvs: list[object]) -> None:
+    Path("bad.toml").write_text("hidden = 0\n")
+    for arguments, line in [
+        (["--recipe", "bad.toml"], "bad.toml: hidden must be from 1 to"),
+        (["--recipe", "none.toml"], "none.toml: cannot be read"),
+        (["--out", "bad.toml"], "bad.toml: cannot be made"),
+        (["--out", "."], ".: is not empty, and holds no run; choose another folder"),
+        (["--out", ".", "--force"], ".: is not empty, and holds no run; choose another folder"),
+        (["--resume", "none"], "none: holds no run"),
+    ]:
+        assert call("train", *csvs, *arguments).line.startswith(line)
+        assert files() == {"bad.toml"}

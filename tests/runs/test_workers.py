@@ -1,0 +1,149 @@
+"""Several trainings at once: repeats in worker processes, and what becomes of workers that are lost."""
+
+import json
+import os
+import statistics
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from folders import RESULTS, files
+
+from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.runs.folder import Plan, find_model, prepare
+from mnist_mlp.runs.job import Data, Job, Result, run_one
+from mnist_mlp.runs.run import carry_out, carry_out_repeats
+from mnist_mlp.runs.workers import WorkerError, run_all
+from mnist_mlp.training.recipe import Recipe, load_recipe
+from mnist_mlp.training.trainer import TrainingError
+
+SMALL = Recipe(name="small", hidden=16, epochs=2, validation=50, seed=9)
+PLAN = Plan(SMALL, repeats=2)
+
+
+def repeat(folder: Path, data: Data, plan: Plan = PLAN) -> list[Job]:
+    """Carry out a run with repeats by two workers; the jobs that there were left to do."""
+    done: list[Job] = []
+    carry_out_repeats(
+        folder, plan, data, places=2, on_warning=lambda _: None, on_done=lambda job, _: done.append(job)
+    )
+    return done
+
+
+@pytest.fixture(scope="module")
+def repeated(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Path:
+    """The folder of a run with two seeds; for reading only."""
+    folder = tmp_path_factory.mktemp("repeated") / "run"
+    prepare(folder, PLAN)
+    before = dict(os.environ)
+    assert sorted(job.recipe.seed for job in repeat(folder, data)) == [9, 10]
+    assert dict(os.environ) == before
+    return folder
+
+
+def test_each_seed_is_a_run_of_its_own(repeated: Path, data: Data, tmp_path: Path) -> None:
+    of_seed = RESULTS - {"run.json"}
+    above = {"recipe.toml", "run.json", "scorecard.json", "scorecard.md"}
+    assert files(repeated) == above | {f"seed-{seed}/{name}" for seed in (9, 10) for name in of_seed}
+    for seed in (9, 10):
+        recipe = replace(SMALL, seed=seed)
+        prepare(tmp_path / str(seed), Plan(recipe))
+        carry_out(tmp_path / str(seed), Plan(recipe), data)
+        folder = repeated / f"seed-{seed}"
+        assert load_recipe(str(folder / "recipe.toml")) == recipe
+        for name in ("model.safetensors", "confusion_matrix.png"):
+            assert (folder / name).read_bytes() == (tmp_path / str(seed) / name).read_bytes()
+    assert find_model(repeated) == repeated / "seed-9" / "model.safetensors"
+
+
+def test_the_scorecard_above_them_has_their_means(repeated: Path) -> None:
+    card = json.loads((repeated / "scorecard.json").read_text())
+    cards = [json.loads((repeated / f"seed-{seed}" / "scorecard.json").read_text()) for seed in (9, 10)]
+    accuracies = [each.pop("accuracy") for each in cards]
+    assert card["mean"] == pytest.approx(statistics.mean(accuracies))
+    assert card["standard_deviation"] == pytest.approx(statistics.stdev(accuracies))
+    assert [run["accuracy"] for run in card["runs"]] == accuracies
+    assert [run["seed"] for run in card["runs"]] == [9, 10]
+    assert all("mistakes" not in run for run in card["runs"])
+
+
+def test_only_what_is_left_is_done_and_only_with_the_same_digits(
+    repeated: Path, data: Data, tmp_path: Path
+) -> None:
+    folder = tmp_path / "run"
+    prepare(folder, PLAN)
+    for name in files(repeated / "seed-9"):
+        (folder / "seed-9").mkdir(exist_ok=True)
+        (folder / "seed-9" / name).write_bytes((repeated / "seed-9" / name).read_bytes())
+    leftover = folder / "seed-9" / ".scorecard.json.999999999-0123abcd.tmp"
+    leftover.touch()
+    assert [job.recipe.seed for job in repeat(folder, data)] == [10]
+    assert files(folder) == files(repeated)
+    for name in ("scorecard.json", "seed-10/model.safetensors"):
+        same = (folder / name).read_bytes() == (repeated / name).read_bytes()
+        assert same == name.endswith("model.safetensors")  # seconds differ
+
+    other = Data(data.train, replace(data.test or data.train, files={"other.csv": "0" * 64}))
+    with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: the run began with other data: "):
+        repeat(folder, other)
+    (folder / "seed-9" / "scorecard.json").write_text("{}")
+    with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: the scorecard has no valid"):
+        repeat(folder, data)
+
+
+def test_a_seed_that_cannot_be_trained_ends_the_run(data: Data, tmp_path: Path) -> None:
+    plan = Plan(replace(SMALL, batch_size=20, learning_rate=1000, weight_decay=1), repeats=2)
+    prepare(tmp_path, plan)
+    with pytest.raises(TrainingError, match="is no longer finite; choose a learning rate below 1000"):
+        repeat(tmp_path, data, plan)
+    assert not [name for name in files(tmp_path) if "digits" in name or "scorecard" in name]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links as Unix has them")
+def test_a_link_in_the_place_of_a_seeds_folder_is_refused(data: Data, tmp_path: Path) -> None:
+    prepare(tmp_path / "run", PLAN)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "run" / "seed-10").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(MnistMlpError, match="seed-10: is a link, perhaps out of the run's folder; remove it"):
+        repeat(tmp_path / "run", data)
+
+
+class LosingEngine:
+    """Runs jobs in this process, after losing the worker of the seed 9 for some times."""
+
+    places = 2
+
+    def __init__(self, data: Data, losses: int) -> None:
+        self.data, self.losses, self.submitted = data, losses, list[int]()
+
+    def submit(self, _place: int, job: Job) -> "Future[Result]":
+        self.submitted.append(job.recipe.seed)
+        future: Future[Result] = Future()
+        try:
+            if job.recipe.seed == 9 and self.submitted.count(9) <= self.losses:
+                raise BrokenProcessPool
+            future.set_result(run_one(job, self.data))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+    def check(self) -> None:
+        """Nothing else can be amiss."""
+
+
+def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: Path) -> None:
+    jobs = [Job(replace(SMALL, seed=seed), tmp_path) for seed in (8, 9, 10)]
+    engine = LosingEngine(data, losses=2)
+    assert sorted(job.recipe.seed for job, _ in run_all(jobs, engine)) == [8, 9, 10]
+    assert engine.submitted.count(9) == 3
+    with pytest.raises(WorkerError, match="its worker was lost 3 times, perhaps for lack of memory; resume"):
+        list(run_all(jobs, LosingEngine(data, losses=3)))
+
+
+def test_what_a_person_can_mend_is_what_became_of_a_job(data: Data, tmp_path: Path) -> None:
+    jobs = [Job(replace(SMALL, validation=held_out), tmp_path) for held_out in (400, 50)]
+    outcomes = {job.recipe.validation: outcome for job, outcome in run_all(jobs, LosingEngine(data, 0))}
+    assert "leaves none of the 400 training digits" in str(outcomes[400])
+    assert isinstance(outcomes[50], Result)

@@ -1,0 +1,212 @@
+"""Recipes: the named ones, recipe files, and what a recipe builds."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.recipe import EXPLANATIONS, RECIPES, SETTINGS, Recipe, load_recipe
+from mnist_mlp.training.settings import RecipeError
+
+# The program of introductory tutorials, setting by setting, and what the other recipes change in it.
+TUTORIAL = {
+    "name": "tutorial", "hidden": 200, "init": "uniform", "biases": False, "loss": "raw-error",
+    "epochs": 5, "batch_size": 1, "learning_rate": 0.3, "optimizer": "sgd", "momentum": 0, "weight_decay": 0,
+    "schedule": "constant", "decay_fraction": 1, "warmup_epochs": 0, "shuffle": False,
+    "center_inputs": False, "center_hidden": False, "ema_epochs": 0,
+    "rotation": 0, "scale": 0, "shear": 0, "shift": 0, "elastic": 0, "elastic_sigma": 5,
+    "validation": 0, "patience": 0, "seed": 1,
+}  # fmt: skip
+BOTH = {
+    "init": "normal-fan-in", "biases": True, "schedule": "linear", "warmup_epochs": 1, "shuffle": True,
+    "center_inputs": True,
+}  # fmt: skip
+CHANGES: dict[str, dict[str, Any]] = {
+    "tutorial": {},
+    "book": {"init": "normal-fan-in", "learning_rate": 0.1},
+    "fast": {
+        **BOTH, "loss": "cross-entropy", "epochs": 8, "batch_size": 32, "learning_rate": 0.5, "momentum": 0.9,
+    },
+    "best": {
+        **BOTH, "loss": "softmax-cross-entropy", "epochs": 600, "batch_size": 128, "learning_rate": 0.001,
+        "optimizer": "adam", "decay_fraction": 0.5, "center_hidden": True,
+        "rotation": 8, "scale": 0.08, "shear": 0.08, "shift": 0.8, "elastic": 23,
+    },
+}  # fmt: skip
+
+
+def read(folder: Path, text: str | bytes, name: str = "my.toml") -> Recipe:
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return load_recipe(str(folder / name))
+
+
+def refused(folder: Path, text: str | bytes) -> str:
+    with pytest.raises(MnistMlpError) as caught:
+        read(folder, text)
+    return one_line(caught.value)
+
+
+def one_line(error: MnistMlpError) -> str:
+    message = str(error)
+    assert message.isprintable()
+    assert len(message) < 500
+    return message
+
+
+# The named recipes
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_named_recipe_has_these_settings(name: str) -> None:
+    assert load_recipe(name).to_dict() == {**TUTORIAL, **CHANGES[name], "name": name}
+
+
+def test_recipes_and_settings_are_listed_and_explained() -> None:
+    assert list(RECIPES) == ["tutorial", "book", "fast", "best"]
+    assert list(EXPLANATIONS) == list(SETTINGS) == list(TUTORIAL)
+    assert all(text[0].isupper() and text.endswith(".") for text in EXPLANATIONS.values())
+
+
+def test_an_unknown_recipe_is_named_beside_the_known_ones() -> None:
+    known = "choose tutorial, book, fast, best or a file ending in .toml"
+    for name, part in {
+        "bset": "recipe 'bset' is not known; did you mean best?",
+        "\x1b[2J": rf"recipe '\x1b[2J' is not known; {known}",
+    }.items():
+        with pytest.raises(RecipeError) as caught:
+            load_recipe(name)
+        assert one_line(caught.value) == part
+
+
+# What a recipe builds
+
+
+def test_a_recipe_builds_its_network() -> None:
+    recipe = Recipe(hidden=(30, 20), init="normal-fan-out", biases=True, seed=7)
+    network, same = recipe.network(), Network([784, 30, 20, 10], init="normal-fan-out", biases=True, rng=7)
+    assert network.sizes == recipe.layer_sizes == [784, 30, 20, 10]
+    for found, expected in zip(network.parameters(), same.parameters(), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert Recipe().network().biases is None
+
+
+@pytest.mark.parametrize("name", ["rotation", "scale", "shear", "shift", "elastic"])
+def test_each_kind_of_distortion_alone_distorts(name: str) -> None:
+    assert Recipe().with_settings({name: 0.1}).distorted
+    assert not Recipe(elastic_sigma=4).distorted
+
+
+def test_only_plain_updates_from_single_samples_are_online() -> None:
+    assert Recipe(shuffle=True, schedule="linear", biases=True).online
+    for change in (
+        *({"batch_size": 2}, {"momentum": 0.5}, {"optimizer": "adam"}, {"weight_decay": 0.1}),
+        *({"ema_epochs": 1}, {"rotation": 1}, {"center_inputs": True}, {"center_hidden": True}),
+        {"loss": "softmax-cross-entropy"},
+    ):
+        assert not Recipe(biases=True).with_settings(change).online
+
+
+# Recipe files
+
+
+def test_a_file_changes_what_it_names_of_its_base(tmp_path: Path) -> None:
+    recipe = read(tmp_path, 'base = "book"\nhidden = [300, 100]\nlearning_rate = 1\n', "my small_one.toml")
+    expected = {**CHANGES["book"], "hidden": (300, 100), "learning_rate": 1.0, "name": "my-small-one"}
+    assert recipe == Recipe().with_settings(expected)
+    assert read(tmp_path, "epochs = 2") == Recipe(name="my", epochs=2)
+    assert read(tmp_path, "") == Recipe(name="my")
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('base = "other"', "my.toml: base must be one of tutorial, book, fast, best, not 'other'"),
+        ('base = ["book"]', "not ['book']"),
+        ("base = fast", "not TOML: "),
+        ("biases = True", "true and false in lower case"),
+        ("hidden = 1\nhidden = 2", "my.toml: not TOML: "),
+        ("layers = 3", "setting 'layers' is not known; the recipe.toml of a run has them all"),
+        ("lerning_rate = 3", "setting 'lerning_rate' is not known; did you mean learning_rate?"),
+        ("hidden = 0", "my.toml: hidden must be from 1 to 10,000, not 0"),
+        ("hidden = []", "hidden must hold at least one number"),
+        ("hidden = [30, 0]", "hidden must be from 1 to 10,000, not 0"),
+        ("learning_rate = 1e999", "learning_rate must be from 1e-09 to 1000, not inf"),
+        (
+            "learning_rate = 2026-11-01",
+            "learning_rate must be a number from 1e-09 to 1000, not datetime",
+        ),
+        ("[hidden]\nunits = 3", "not {'units': 3}"),
+        ("center_inputs = true", "softmax-cross-entropy need biases = true"),
+        ("patience = 3", "patience needs held-out digits: validation must be above 0"),
+        (b"\xff\xfe", "my.toml"),
+        ("#" * 16_385, "my.toml"),
+        ("hidden = " + "[" * 8000 + "]" * 8000, "nested too deeply"),
+        ("hidden" + ".a" * 8000 + " = 1", "my.toml: "),
+        ("hidden = 0x" + "f" * 16_000, "a int too large to show"),
+        ("hidden = " + "9" * 16_000, "not TOML: "),
+        ('"\\u001b[2J\\u0007" = 1', r"setting '\x1b[2J\x07' is not known"),
+        ('loss = "\\u001b[2J\\n\\u009b31m\\u202e"', r"not '\x1b[2J\n\x9b31m"),
+        ("loss = '\x1b[2J'", "not TOML: "),
+        (f'"{"k" * 16_000}" = 1', "is not known"),
+    ],
+    ids=lambda value: repr(value)[:40],
+)
+def test_a_file_that_will_not_do_is_named_with_the_reason(
+    tmp_path: Path, text: str | bytes, part: str
+) -> None:
+    assert part in refused(tmp_path, text)
+
+
+@pytest.mark.parametrize("name", ["none.toml", "folder.toml", "a\x1b[31m.toml"])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(MnistMlpError, match=r"\.toml'?: ") as caught:
+        load_recipe(str(tmp_path / name))
+    one_line(caught.value)
+
+
+def values(name: str) -> st.SearchStrategy[Any]:
+    """Any value that a setting may have, from its range or its choices."""
+    field = SETTINGS[name]
+    least, greatest, choices = (field.metadata[key] for key in ("least", "greatest", "choices"))
+    if choices:
+        return st.sampled_from(choices)
+    if type(field.default) is int:
+        numbers = st.integers(least, greatest)
+        return numbers | st.lists(numbers, min_size=2, max_size=4) if field.metadata["several"] else numbers
+    if type(field.default) is float:
+        return st.floats(least, greatest)
+    if type(field.default) is bool:
+        return st.booleans()
+    return st.from_regex("[a-zé字0-9-]{0,39}z", fullmatch=True)
+
+
+ANY = st.fixed_dictionaries({name: values(name) for name in SETTINGS})
+
+
+@settings(max_examples=40, deadline=None)
+@given(settings_=ANY)
+def test_any_recipe_survives_toml(
+    tmp_path_factory: pytest.TempPathFactory, settings_: dict[str, Any]
+) -> None:
+    recipe = Recipe(**{**settings_, "biases": True, "validation": 10**9})
+    assert read(tmp_path_factory.getbasetemp(), recipe.to_toml()) == recipe
+    assert Recipe().with_settings(recipe.to_dict()) == recipe
+
+
+@settings(max_examples=100, deadline=None)
+@given(cut=st.integers(0, 600), inserted=st.binary(max_size=20), skipped=st.integers(0, 50))
+@example(cut=0, inserted=b"\xef\xbb\xbf", skipped=0)
+def test_whatever_a_file_holds_there_is_a_recipe_or_one_line(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, inserted: bytes, skipped: int
+) -> None:
+    valid = RECIPES["best"].to_toml().encode()
+    try:
+        read(tmp_path_factory.getbasetemp(), valid[:cut] + inserted + valid[cut + skipped :])
+    except MnistMlpError as error:
+        one_line(error)

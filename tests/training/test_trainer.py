@@ -1,0 +1,390 @@
+"""Training: what it comes to, told by slow loops of one's own, and how it is watched, stopped and resumed."""
+
+import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from math import exp
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
+from mnist_mlp.nn.network import Network, NetworkError
+from mnist_mlp.nn.online import train_online
+from mnist_mlp.training.history import EpochRecord
+from mnist_mlp.training.recipe import RECIPES, Recipe
+from mnist_mlp.training.samples import distortion_of
+from mnist_mlp.training.schedule import shuffled
+from mnist_mlp.training.trainer import STOP, Progress, Trainer, TrainingError, train
+
+# All that a recipe can ask for, in small.
+KINDS = {
+    "online": Recipe(),
+    "online, shuffled": Recipe(learning_rate=0.1, shuffle=True),
+    "online, deep": Recipe(init="normal-fan-in", biases=True),
+    "deep": Recipe(batch_size=8, init="normal-fan-in", momentum=0.9, biases=True, loss="cross-entropy"),
+    "momentum": Recipe(batch_size=8, momentum=0.9, schedule="linear", warmup_epochs=1.5),
+    "adam": Recipe(batch_size=8, learning_rate=0.01, optimizer="adam", weight_decay=0.01),
+    "averaged": Recipe(batch_size=8, ema_epochs=0.5, momentum=0.5, schedule="cosine"),
+    "centered": Recipe(batch_size=8, biases=True, center_inputs=True, shuffle=True),
+    "best": RECIPES["best"].with_settings({"batch_size": 8, "learning_rate": 0.004, "ema_epochs": 0.5}),
+    "patient": Recipe(validation=50, patience=1),
+}
+KINDS = {
+    kind: recipe.with_settings({"epochs": 3, "hidden": (30, 20) if "deep" in kind else 30})
+    for kind, recipe in KINDS.items()
+}
+each_kind = pytest.mark.parametrize("recipe", KINDS.values(), ids=KINDS)
+
+
+def trained(recipe: Recipe, digits: Digits, **keywords: Any) -> Network:
+    network = recipe.network()
+    train(network, digits, recipe, **keywords)
+    return network
+
+
+def content(network: Network) -> list[bytes]:
+    return [array.tobytes() for array in network.parameters()]
+
+
+def held_out(recipe: Recipe, digits: Digits) -> Digits | None:
+    return digits[-recipe.validation :] if recipe.validation else None
+
+
+# What training comes to
+
+
+def test_the_tutorial_is_one_plain_pass_after_another(few_digits: Digits) -> None:
+    network = Recipe().network()
+    inputs, targets = scale_pixels(few_digits.images), encode_targets(few_digits.labels)
+    for _ in range(2):
+        train_online(network, inputs, targets, learning_rate=0.3, loss="raw-error")
+    assert content(trained(Recipe(epochs=2), few_digits)) == content(network)
+
+
+def test_warm_up_and_schedule_hold_online_too(few_digits: Digits) -> None:
+    # Four epochs decay from 4/4 to 1/4; the warm-up of two has risen by 1/800 and by 401/800 as they begin.
+    recipe = Recipe(epochs=4, learning_rate=0.4, schedule="linear", warmup_epochs=2)
+    network = recipe.network()
+    inputs, targets = scale_pixels(few_digits.images), encode_targets(few_digits.labels)
+    for rate in (0.4 / 800, 0.3 * 401 / 800, 0.2, 0.1):
+        train_online(network, inputs, targets, learning_rate=rate, loss="raw-error")
+    for found, expected in zip(trained(recipe, few_digits).weights, network.weights, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("center_inputs", [False, True])
+def test_an_epoch_goes_through_distorted_samples_in_an_order_of_its_own(
+    few_digits: Digits, center_inputs: bool
+) -> None:
+    settings = {"biases": True, "loss": "cross-entropy", "batch_size": 150, "shuffle": True, "elastic": 20}
+    recipe = Recipe(hidden=30, epochs=3).with_settings({**settings, "center_inputs": center_inputs})
+    network, targets = recipe.network(), encode_targets(few_digits.labels)
+    assert network.biases
+    mean = np.float32(0.01 + 0.99 * 0.1307 if center_inputs else 0)  # of MNIST's pixels
+    network.biases[0] += network.weights[0].sum(axis=1) * mean
+    for epoch in (1, 2, 3):  # all that is random comes from the seed and the number of the epoch
+        rng = np.random.default_rng([recipe.seed, epoch])
+        order = next(shuffled(400, 400, rng))
+        for batch in (order[:150], order[150:300], order[300:]):
+            pixels = distortion_of(recipe).apply(few_digits.images.reshape(-1, 784)[batch], rng)
+            inputs = (0.01 + 0.99 / 255 * pixels - mean).astype(np.float32)
+            weights, biases = network.gradients(inputs, targets[batch], loss="cross-entropy")
+            for array, gradient in zip(network.parameters(), [*weights, *(biases or [])], strict=True):
+                array[...] -= np.float32(0.3) * gradient
+    network.biases[0] -= network.weights[0].sum(axis=1) * mean
+    for found, expected in zip(trained(recipe, few_digits).parameters(), network.parameters(), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("ema_epochs", [0.5, 5.0, 1000.0])
+def test_an_average_is_a_plain_mean_at_first_and_then_forgets(few_digits: Digits, ema_epochs: float) -> None:
+    # An update an epoch; every fourth of them, from the first on, is taken into the mean.
+    recipe = Recipe(hidden=30, epochs=41, batch_size=400, learning_rate=2.0)
+    network, seen = recipe.network(), list[NDArray[np.float64]]()
+    train(network, few_digits, recipe, on_epoch=lambda _: seen.append(network.weights[0].astype(float)))
+    mean = np.zeros_like(seen[0])
+    for count, weights in enumerate(seen[::4], 1):
+        share = max(1 / count, 1 - exp(-4 / ema_epochs))
+        mean += share * (weights - mean)
+    found = trained(recipe.with_settings({"ema_epochs": ema_epochs}), few_digits).weights[0]
+    np.testing.assert_allclose(found, mean, rtol=0, atol=1e-5)
+    whole_mean = np.mean(seen[::4], axis=0)
+    assert (abs(found - whole_mean).max() < 1e-5) == (ema_epochs == 1000)
+
+
+def test_softmax_outputs_become_sigmoids_that_are_above_a_half_for_one_digit(few_digits: Digits) -> None:
+    network = trained(KINDS["best"].with_settings({"epochs": 10}), few_digits)
+    outputs = network.forward(scale_pixels(few_digits.images)).astype(float)
+    largest_sums = np.sort(np.log(outputs / (1 - outputs)))[:, -2:]  # the weighted sums of the outputs
+    assert largest_sums.mean() == pytest.approx(0, abs=0.01)  # the two largest lie about zero
+    assert largest_sums[:, 1].mean() > 0.5
+
+
+@each_kind
+def test_every_kind_of_recipe_learns(few_digits: Digits, recipe: Recipe) -> None:
+    recipe = recipe.with_settings({"epochs": 8})
+    network = recipe.network()
+    history = train(network, few_digits, recipe, validation=held_out(recipe, few_digits))
+    assert history[-1].loss < history[0].loss
+    assert (network.predict(scale_pixels(few_digits.images)) == few_digits.labels).mean() > 0.4
+    assert set(network.activations) == {"sigmoid"}
+
+
+@pytest.mark.parametrize("kind", ["online", "best"])
+def test_trainings_in_threads_give_the_same_bytes_as_alone(mnist_train: Digits, kind: str) -> None:
+    digits = mnist_train[:1500]
+    recipes = [KINDS[kind].with_settings({"hidden": 100, "seed": seed}) for seed in (1, 2, 3)]
+    alone = [content(trained(recipe, digits)) for recipe in recipes]
+    with ThreadPoolExecutor(3) as pool:
+        beside = list(pool.map(lambda recipe: content(trained(recipe, digits)), recipes))
+    assert beside == alone
+
+
+# The history
+
+
+def test_the_history_tells_of_each_sample_before_its_own_update(few_digits: Digits) -> None:
+    digits, slow = few_digits[:60], Recipe().network()
+    history = train(Recipe().network(), digits, Recipe(epochs=2))
+    inputs, targets = scale_pixels(digits.images), encode_targets(digits.labels)
+    for record in history:
+        losses, right = [], 0
+        for i in range(60):
+            output = slow.forward(inputs[i : i + 1])[0]
+            losses.append(0.5 * ((output - targets[i]) ** 2).sum())
+            right += int(output.argmax() == digits.labels[i])
+            train_online(slow, inputs[i : i + 1], targets[i : i + 1], 0.3)
+        assert record.loss == pytest.approx(np.mean(losses), rel=1e-3)
+        assert record.accuracy == right / 60
+    assert [record.epoch for record in history] == [1, 2]
+    assert all(record.learning_rate == 0.3 and record.seconds > 0 for record in history)
+    assert all(record.validation_loss is record.validation_accuracy is None for record in history)
+
+
+def test_the_history_counts_the_last_small_batch_too(few_digits: Digits) -> None:
+    digits = few_digits[:70]  # batches of 32, 32 and 6
+    recipe = Recipe(epochs=2, batch_size=32, loss="cross-entropy", learning_rate=0.12, schedule="linear")
+    slow, records = recipe.network(), train(recipe.network(), digits, recipe)
+    inputs, targets = scale_pixels(digits.images), encode_targets(digits.labels)
+    losses, right = [], 0
+    for batch, rate in ((slice(32), 0.12), (slice(32, 64), 0.1), (slice(64, 70), 0.08)):
+        y, t = slow.forward(inputs[batch]).astype(float), targets[batch]
+        losses += list(-(t * np.log(y) + (1 - t) * np.log(1 - y)).sum(axis=1))
+        right += int((y.argmax(axis=1) == digits.labels[batch]).sum())
+        gradients = slow.gradients(inputs[batch], t, "cross-entropy")[0]
+        for weights, gradient in zip(slow.weights, gradients, strict=True):
+            weights[...] -= np.float32(rate) * gradient
+    assert records[0].loss == pytest.approx(np.mean(losses), rel=1e-4)
+    assert records[0].accuracy == right / 70
+    assert [record.learning_rate for record in records] == pytest.approx([0.08, 0.02])  # of the last update
+
+
+@pytest.mark.parametrize("kind", ["online", "averaged", "centered", "best"])
+def test_held_out_digits_score_the_network_as_it_would_be_saved(mnist_train: Digits, kind: str) -> None:
+    digits = mnist_train[-50:]
+    network = KINDS[kind].network()
+    record = train(network, mnist_train[:300], KINDS[kind], validation=digits)[-1]
+    y = network.forward(scale_pixels(digits.images)).astype(float)
+    losses = (0.5 * (y - encode_targets(digits.labels)) ** 2).sum(axis=1)
+    if kind == "best":  # softmax of the weighted sums: these are log(y / (1 - y)), apart from a constant
+        shares = (y / (1 - y)) / (y / (1 - y)).sum(axis=1, keepdims=True)
+        losses = -np.log(shares[np.arange(50), digits.labels])
+    assert record.validation_accuracy == (y.argmax(axis=1) == digits.labels).mean()
+    assert record.validation_loss == pytest.approx(losses.mean(), rel=1e-3)
+
+
+def test_progress_is_told_every_two_thousand_samples(mnist_train: Digits) -> None:
+    seen: list[Progress] = []
+    record = Trainer(Recipe().network(), mnist_train[:5000], Recipe()).run_epoch(seen.append)
+    assert [(p.epoch, p.samples_done, p.samples) for p in seen] == [
+        (1, 2016, 5000),  # 21 blocks of 96 samples
+        (1, 4032, 5000),
+        (1, 5000, 5000),
+    ]
+    assert seen[-1].accuracy == record.accuracy
+
+
+# Watching and stopping
+
+
+@each_kind
+def test_the_network_is_up_to_date_whenever_an_epoch_ends(few_digits: Digits, recipe: Recipe) -> None:
+    recipe = recipe.with_settings({"validation": 0, "patience": 0})
+    network, seen = recipe.network(), list[list[bytes]]()
+    history = train(network, few_digits, recipe, on_epoch=lambda _: seen.append(content(network)))
+    assert all(before != after for before, after in pairwise([content(recipe.network()), *seen]))
+    trainer = Trainer(recipe.network(), few_digits, recipe)
+    for after_epoch in seen:
+        trainer.run_epoch()
+        assert content(trainer.network()) == after_epoch
+    assert len(history) == 3
+
+
+class EnoughError(Exception):
+    """What a callback may raise."""
+
+
+def test_a_callback_stops_the_training_by_returning_stop_or_by_raising(few_digits: Digits) -> None:
+    two_epochs = content(trained(KINDS["deep"].with_settings({"epochs": 2}), few_digits))
+    long = KINDS["deep"].with_settings({"epochs": 100})
+
+    stopped = long.network()
+    history = train(stopped, few_digits, long, on_epoch=lambda record: STOP if record.epoch == 2 else None)
+    assert [record.epoch for record in history] == [1, 2]
+    assert content(stopped) == two_epochs
+
+    def enough(record: EpochRecord) -> None:
+        if record.epoch == 2:
+            raise EnoughError
+
+    raised = long.network()
+    with pytest.raises(EnoughError):
+        train(raised, few_digits, long, on_epoch=enough)
+    assert content(raised) == two_epochs
+
+
+def test_patience_ends_the_training_and_keeps_the_best_weights(mnist_train: Digits) -> None:
+    recipe = Recipe(hidden=30, epochs=100, learning_rate=0.5, validation=100, patience=3)
+    network, every = recipe.network(), list[list[bytes]]()
+    history = train(network, mnist_train[:400], recipe, validation=mnist_train[-100:])
+    accuracies = [record.validation_accuracy or 0 for record in history]
+    best = int(np.argmax(accuracies))
+    assert len(history) == best + 1 + 3 < 100  # three epochs were no better
+    impatient, plain = recipe.with_settings({"patience": 0, "epochs": best + 1}), recipe.network()
+    train(plain, mnist_train[:400], impatient, on_epoch=lambda _: every.append(content(plain)))
+    assert content(network) == every[best]
+
+
+def test_patience_without_held_out_digits_is_refused(few_digits: Digits) -> None:
+    with pytest.raises(TrainingError, match="patience needs held-out digits"):
+        trained(Recipe(validation=50, patience=3), few_digits)
+
+
+# Resuming
+
+
+@each_kind
+@pytest.mark.parametrize("stop", [1, 2])
+def test_a_resumed_training_ends_in_the_same_bytes(few_digits: Digits, recipe: Recipe, stop: int) -> None:
+    validation = held_out(recipe, few_digits)
+    stopped = Trainer(recipe.network(), few_digits, recipe, validation=validation)
+    for _ in range(stop):
+        stopped.run_epoch()
+    arrays, values = stopped.state()
+    arrays = {name: array.copy() for name, array in arrays.items()}
+    other_start = recipe.with_settings({"seed": 5}).network()
+    resumed = Trainer(other_start, few_digits, recipe, validation=validation)
+    resumed.restore(arrays, values)
+    assert resumed.history == stopped.history
+    while not resumed.finished:
+        resumed.run_epoch()
+    assert content(resumed.network()) == content(trained(recipe, few_digits, validation=validation))
+    other = recipe.network()
+    train(other, few_digits, recipe.with_settings({"seed": 2}), validation=validation)
+    assert (content(other) == content(resumed.network())) == (not (recipe.shuffle or recipe.distorted))
+
+
+def changed(arrays: dict[str, Any], name: str, value: float) -> dict[str, Any]:
+    array = arrays[name].copy()
+    array.flat[0] = value
+    return {**arrays, name: array}
+
+
+def test_the_state_of_another_training_is_refused(few_digits: Digits) -> None:
+    recipe = KINDS["adam"]
+    trainer = Trainer(recipe.network(), few_digits, recipe)
+    trainer.run_epoch()
+    arrays, values = trainer.state()
+    steps = next(name for name in arrays if name.endswith("steps"))
+    wrong = [
+        (changed(arrays, steps, -1), values),  # the next update would divide by zero
+        (changed(arrays, "network.0", np.nan), values),
+        ({name: array for name, array in arrays.items() if name != "network.0"}, values),
+        ({**arrays, "network.0": arrays["network.0"].astype(float)}, values),
+        (arrays, {"history": values["history"] * 3}),
+        (arrays, {"history": []}),
+        (arrays, {}),
+    ]
+    for state in wrong:
+        with pytest.raises(TrainingError, match=r"does not belong|history cannot be read"):
+            Trainer(recipe.network(), few_digits, recipe).restore(*state)
+    for other in (KINDS["momentum"], recipe.with_settings({"hidden": 31})):
+        with pytest.raises(TrainingError, match="does not belong to a training by this recipe"):
+            Trainer(other.network(), few_digits, other).restore(arrays, values)
+
+
+# What cannot be
+
+
+@pytest.mark.parametrize("change", [{}, {"momentum": 0.5}, {"optimizer": "adam"}], ids=str)
+def test_a_loss_that_is_no_longer_finite_leaves_the_epoch_before(
+    few_digits: Digits, change: dict[str, Any]
+) -> None:
+    # Each update takes the weights times -999: beyond all numbers after 13 of them, in the third epoch.
+    recipe = Recipe(batch_size=80, learning_rate=1000, weight_decay=1).with_settings(change)
+    network, seen = recipe.network(), [content(recipe.network())]
+    with pytest.raises(TrainingError, match=r"epoch [123]: the loss is no longer finite; .* rate below 1000"):
+        train(network, few_digits, recipe, on_epoch=lambda _: seen.append(content(network)))
+    assert content(network) == seen[-1]
+    assert all(np.isfinite(array).all() for array in network.parameters())
+
+
+def test_weights_that_overflow_in_the_last_update_never_become_a_state(few_digits: Digits) -> None:
+    recipe = Recipe(batch_size=20, learning_rate=1000, weight_decay=1)
+    trainer = Trainer(recipe.network(), few_digits[: 13 * 20], recipe)  # no sample meets the last weights
+    with pytest.raises(TrainingError, match="epoch 1: the loss is no longer finite"):
+        trainer.run_epoch()
+    assert trainer.history == []
+
+
+def test_a_network_that_is_not_the_recipes_is_refused(few_digits: Digits) -> None:
+    linear = Network([784, 200, 10], ["sigmoid", "linear"], rng=1)
+    for network, recipe, message in [
+        (Network([784, 5, 10], rng=1), Recipe(), "is 784-5-10, but recipe 'tutorial' trains 784-200-10"),
+        (Recipe().network(), Recipe(hidden=(200, 20)), "is 784-200-10, but recipe .* 784-200-20-10"),
+        (Recipe().network(), Recipe(biases=True), r"has no biases, but .* recipe.network\(\) builds one"),
+        (Recipe(biases=True).network(), Recipe(), "has biases, but"),
+        (linear, Recipe(), "'raw-error' needs"),
+    ]:
+        before = content(network)
+        with pytest.raises(NetworkError, match=message):
+            train(network, few_digits, recipe)
+        assert content(network) == before
+    with pytest.raises(TrainingError, match="no training digits"):
+        trained(Recipe(), few_digits[:0])
+
+
+def test_memory_stays_flat_however_many_samples_there_are(mnist_train: Digits) -> None:
+    # What is kept of MNIST's 60,000 samples from one epoch to the next takes 23 MB.
+    digits = Digits(np.concatenate([mnist_train.images] * 2), np.concatenate([mnist_train.labels] * 2))
+    recipe = Recipe(hidden=5, epochs=1)
+    trainer = Trainer(recipe.network(), digits, recipe)
+    tracemalloc.start()
+    trainer.run_epoch()
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 26_000_000
+    assert peak < 60_000_000
+
+
+# On all of MNIST
+
+
+def test_one_epoch_of_the_tutorial_reads_most_digits(mnist_train: Digits, mnist_test: Digits) -> None:
+    network = trained(Recipe(epochs=1), mnist_train)
+    assert (network.predict(scale_pixels(mnist_test.images)) == mnist_test.labels).mean() > 0.93
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize(("name", "least", "most"), [("tutorial", 0.952, 0.964), ("book", 0.972, 0.976)])
+def test_the_first_two_recipes_reach_what_tutorials_and_the_book_report(
+    mnist_train: Digits, mnist_test: Digits, name: str, least: float, most: float
+) -> None:
+    for seed in (1, 2, 3, 4):
+        network = trained(RECIPES[name].with_settings({"seed": seed}), mnist_train)
+        accuracy = (network.predict(scale_pixels(mnist_test.images)) == mnist_test.labels).mean()
+        assert least <= accuracy <= most
