@@ -61,14 +61,14 @@ def predict(
     trained = load_model(model_file(model, screen))
     threshold = trained.threshold or 0.0
 
-    def outputs(pictures: "NDArray[np.uint8]") -> "NDArray[np.floating[Any]]":
+    def answer(pictures: "NDArray[np.uint8]") -> "NDArray[np.floating[Any]]":
         return outputs_for(trained.network, pictures)
 
     found = []
     for image in images:
         source = sys.stdin.buffer if image == "-" else image
-        sheet = read_image(source, lambda pictures: outputs(pictures).max(axis=1))
-        found.append((image, sheet, outputs(sheet.images)))
+        sheet = read_image(source, lambda pictures: answer(pictures).max(axis=1))
+        found.append((image, sheet, answer(sheet.images)))
     if csv is not None:
         _write_csv(csv, labels, found, screen)
     if steps is not None:

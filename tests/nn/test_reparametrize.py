@@ -49,7 +49,7 @@ def test_other_coordinates_compute_the_same(sizes: list[int], seed: int) -> None
     other = to_training(network, **both)
     assert set(other.activations[:-1]) <= {"tanh"}
     np.testing.assert_allclose(other.forward(x - INPUT_MEAN), y, rtol=1e-12)
-    back = from_training(other, x, **both)
+    back = from_training(other, **both)
     np.testing.assert_allclose(back.forward(x), y, rtol=1e-12)
     for found, expected in zip(back.parameters(), network.parameters(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
@@ -60,38 +60,35 @@ def test_the_given_network_stays_as_it_is() -> None:
     network = network_of([3, 4, 2])
     before = [array.copy() for array in network.parameters()]
     options = {"center_inputs": True, "center_hidden": True, "softmax": True}
-    from_training(to_training(network, **options), inputs_for(network), **options)
+    from_training(to_training(network, **options), **options)
     for found, expected in zip(network.parameters(), before, strict=True):
         np.testing.assert_array_equal(found, expected)
     assert network.activations == ("sigmoid", "sigmoid")
 
 
 @pytest.mark.parametrize("center", [False, True])
-def test_softmax_and_back_gives_the_same_answers_apart_from_0_and_1(center: bool) -> None:
+def test_an_open_softmax_and_back_gives_the_same_answers(center: bool) -> None:
     network, x = network_of([5, 8, 10]), inputs_for(network_of([5, 8, 10]), 50)
-    (network.biases or [])[-1][:] += 100  # all sigmoids would be 1
     trained = to_training(network, center_inputs=center, center_hidden=center, softmax=True)
     outputs = trained.forward(x - INPUT_MEAN if center else x)
-    np.testing.assert_allclose(outputs.sum(axis=1), 1)
-    back = from_training(trained, x, center_inputs=center, center_hidden=center, softmax=True)
+    assert (outputs.sum(axis=1) < 1).all()  # the rest is "none of these"
+    back = from_training(trained, center_inputs=center, center_hidden=center, softmax=True)
     assert back.activations == ("sigmoid", "sigmoid")
     np.testing.assert_array_equal(back.predict(x), outputs.argmax(axis=1))
-    y = np.sort(back.forward(x), axis=1)
-    sums = np.log(y / (1 - y))  # of the sigmoids
-    assert sums[:, -2:].mean() == pytest.approx(0, abs=1e-9)
+    # A sigmoid weighs its digit against none of these alone: y / (1 - y) is their ratio.
+    y, none = back.forward(x), 1 - outputs.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(y / (1 - y), outputs / none, rtol=1e-9)
 
 
 def test_what_cannot_be_converted_is_told() -> None:
-    x = np.zeros((1, 3), np.float32)
     without = Network([3, 4, 2], rng=1)
     for option in ("center_inputs", "center_hidden"):
         with pytest.raises(NetworkError, match="needs biases"):
             to_training(without, **{option: True})
-    for option in ("center_inputs", "center_hidden", "softmax"):
         with pytest.raises(NetworkError, match="needs biases"):
-            from_training(without, x, **{option: True})
+            from_training(without, **{option: True})
     sigmoid = network_of([3, 4, 2])
     with pytest.raises(NetworkError, match="needs tanh hidden units, not"):
-        from_training(sigmoid, x, center_hidden=True)
+        from_training(sigmoid, center_hidden=True)
     with pytest.raises(NetworkError, match="needs sigmoid hidden units, not"):
         to_training(to_training(sigmoid, center_hidden=True), center_hidden=True)

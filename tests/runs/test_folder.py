@@ -12,6 +12,7 @@ import pytest
 from folders import RESULTS, files
 
 from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import (
     DataPlaces,
@@ -124,7 +125,9 @@ def test_a_folder_that_holds_a_run_is_taken_by_force_only(tmp_path: Path) -> Non
 
 
 def test_a_folder_of_other_things_is_never_taken(tmp_path: Path) -> None:
-    (tmp_path / ".run.json.999999999-0123abcd.tmp").touch()  # of a process killed before it wrote its plan
+    (
+        tmp_path / temporary_name("run.json", 999_999_999)
+    ).touch()  # of a process killed before it wrote its plan
     check_free(tmp_path, force=False)
     (tmp_path / "recipe.toml").touch()
     for force in (False, True):
@@ -164,7 +167,7 @@ def test_a_new_run_leaves_alone_what_a_link_leads_to(tmp_path: Path) -> None:
 
 
 def test_tidying_removes_leftovers_and_of_a_finished_run_the_checkpoint(tmp_path: Path) -> None:
-    leftover = tmp_path / ".model.safetensors.999999999-0123abcd.tmp"
+    leftover = tmp_path / temporary_name("model.safetensors", 999_999_999)
     for finished in (False, True):
         leftover.touch()
         (tmp_path / "checkpoint.safetensors").touch()
@@ -215,13 +218,16 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run(tmp_path: 
 def test_a_model_tells_of_its_recipe_where_it_knows_it(tmp_path: Path) -> None:
     path, network = tmp_path / "model.safetensors", Network([784, 3, 10], rng=1)
     network.save(path, {"recipe": PLAN.recipe.to_dict()})
-    loaded, facts = load_model(path)
-    assert facts == {"recipe": PLAN.recipe.to_dict(), "seed": 1}
-    np.testing.assert_array_equal(loaded.weights[0], network.weights[0])
+    model = load_model(path)
+    assert model.facts == {"recipe": PLAN.recipe.to_dict(), "seed": 1}
+    assert model.threshold is None
+    np.testing.assert_array_equal(model.network.weights[0], network.weights[0])
     recipe: Any
     for recipe in ({"layers": 3}, {"seed": -1}, [], "text", 3, None):
         network.save(path, {"recipe": recipe})
-        assert load_model(path)[1] == {}
+        assert load_model(path).facts == {}
+    network.save(path, {"threshold": 0.25})
+    assert load_model(path).threshold == 0.25
 
 
 @pytest.mark.parametrize("sizes", [[784, 3, 9], [783, 3, 10], [2, 2]], ids=str)

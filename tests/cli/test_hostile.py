@@ -12,8 +12,9 @@ from mnist_mlp.cli.app import app
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.files.arrays import load_arrays
 from mnist_mlp.nn.network import Network
-from mnist_mlp.runs.folder import CHECKPOINT, PLAN, Plan, RunError, new_folder, prepare
-from mnist_mlp.runs.run import Callbacks, Data, carry_out
+from mnist_mlp.runs.folder import CHECKPOINT, PLAN, DataPlaces, Plan, RunError, new_folder, prepare
+from mnist_mlp.runs.job import Data
+from mnist_mlp.runs.run import carry_out, carry_out_repeats
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.trainer import TrainingError
 
@@ -28,7 +29,7 @@ def call(*arguments: object) -> Result:
 def unfinished(tmp_path: Path, csv_files: tuple[Path, Path]) -> Path:
     """The folder of a run that was stopped before its first checkpoint."""
     run = tmp_path / "run"
-    prepare(run, Plan(TINY, train_csv=str(csv_files[0]), test_csv=str(csv_files[1])))
+    prepare(run, Plan(TINY, 1, DataPlaces(str(csv_files[0]), str(csv_files[1]))))
     return run
 
 
@@ -37,7 +38,7 @@ def unfinished(tmp_path: Path, csv_files: tuple[Path, Path]) -> Path:
 
 def test_a_run_that_goes_on_downloads_nothing(unfinished: Path, tmp_path: Path) -> None:
     plan, elsewhere = json.loads((unfinished / PLAN).read_text()), tmp_path / "elsewhere"
-    (unfinished / PLAN).write_text(json.dumps({**plan, "train_csv": None, "data_dir": str(elsewhere)}))
+    (unfinished / PLAN).write_text(json.dumps({**plan, "places": {"data_dir": str(elsewhere)}}))
     resumed = call("train", "--resume", unfinished)
     assert resumed.exit_code == 1
     assert resumed.stderr.startswith(f"mnist-mlp: {elsewhere}: there is no such folder")
@@ -53,7 +54,7 @@ def test_a_link_in_the_place_of_a_seeds_folder_is_not_followed(tmp_path: Path, f
     plan = Plan(TINY, repeats=2)
     prepare(run, plan)
     with pytest.raises(RunError, match="seed-1: is a link"):
-        carry_out(run, plan, Data(few_digits, few_digits), Callbacks())
+        carry_out_repeats(run, plan, Data(few_digits, few_digits), places=1, on_warning=print, on_done=print)
     assert [path.read_text() for path in outside.iterdir()] == ["precious"]
 
 
@@ -119,7 +120,7 @@ def test_a_loss_that_overflows_keeps_the_last_good_checkpoint(tmp_path: Path, fe
     prepare(tmp_path, plan)
     for _ in range(2):  # going on ends there again
         with pytest.raises(TrainingError, match=said):
-            carry_out(tmp_path, plan, Data(few_digits, few_digits), Callbacks())
+            carry_out(tmp_path, plan, Data(few_digits, few_digits))
         arrays, metadata = load_arrays(tmp_path / CHECKPOINT)
         assert 1 <= len(metadata["history"]) < 9
         assert all(np.isfinite(array).all() for array in arrays.values())
