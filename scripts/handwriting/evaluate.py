@@ -1,6 +1,6 @@
 """Counts what networks read of drawn sheets, and what each step from a photo to 28 x 28 is worth.
 
-    python scripts/handwriting/evaluate.py RUN/model.safetensors... [--final] [--count 300] [--steps]
+    python -m scripts.handwriting.evaluate RUN/model.safetensors... [--final] [--count 300] [--steps]
 
 Sheets for tuning are written with the last 10,000 training digits; with --final other seeds, the test digits.
 """
@@ -15,7 +15,6 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
-import sheets
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
@@ -24,6 +23,7 @@ from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.digits.mnist import load_mnist
 from mnist_mlp.digits.nondigits import HELD_OUT, draw_nondigits
 from mnist_mlp.nn.network import Network
+from scripts.handwriting import sheets
 
 Reader = Callable[[bytes, Network], str]
 

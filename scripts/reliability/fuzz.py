@@ -30,9 +30,10 @@ from mnist_mlp import Digits, MnistMlpError, Recipe, load_mnist, load_recipe, sc
 from mnist_mlp.digits.mnist import read_csv, read_idx, write_csv
 from mnist_mlp.errors import escape_controls
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
-from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
-from mnist_mlp.runs.folder import CHECKPOINT, MODEL, PLAN, SCORECARD, Plan, load_model
-from mnist_mlp.runs.run import Callbacks, Data, Job, carry_out, run_one
+from mnist_mlp.report.scorecard import RepeatedScorecard
+from mnist_mlp.runs.folder import CHECKPOINT, MODEL, PLAN, SCORECARD, DataPlaces, Plan, load_model
+from mnist_mlp.runs.job import Callbacks, Data, Job, run_one
+from mnist_mlp.runs.results import read_card
 from mnist_mlp.training.history import EpochRecord
 from scripts.reliability import files
 from scripts.reliability.processes import ROOT
@@ -69,7 +70,7 @@ def write_valid_files(folder: Path, digits: Digits) -> None:
     result = run_one(Job(RECIPE, folder), Data(digits, digits), Callbacks(on_epoch=keep))
     result.network.save(folder / MODEL, {"recipe": result.card.recipe, "data": result.card.data})
     (folder / SCORECARD).write_text(result.card.to_json())
-    (folder / PLAN).write_text(Plan(RECIPE, data_dir="/a").to_json())
+    (folder / PLAN).write_text(Plan(RECIPE, places=DataPlaces(data_dir="/a")).to_json())
     (folder / "all.toml").write_text(RECIPE.to_toml())
     (folder / "base.toml").write_text('base = "best"\nepochs = 3\n')
     write_csv(digits, folder / "a.csv")
@@ -83,7 +84,7 @@ def write_valid_files(folder: Path, digits: Digits) -> None:
 def readers(folder: Path) -> list[Reader]:
     """All readers, with valid files made of a few digits of MNIST in a folder."""
     digits = load_mnist(ROOT / "data", "test")[:20]
-    data, plan, inputs = Data(digits, digits), Plan(RECIPE), scale_pixels(digits.images)
+    data, inputs = Data(digits, digits), scale_pixels(digits.images)
     write_valid_files(folder, digits)
 
     def valid(*names: str) -> dict[str, bytes]:
@@ -97,7 +98,7 @@ def readers(folder: Path) -> list[Reader]:
 
     def read_model(path: Path) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
-            load_model(path)[0].forward(inputs)
+            load_model(path).network.forward(inputs)
 
     def read_checkpoint(path: Path) -> None:
         run_one(Job(RECIPE, path.parent), data)
@@ -106,8 +107,7 @@ def readers(folder: Path) -> list[Reader]:
         load_recipe(str(path))
 
     def read_scorecard(path: Path) -> None:
-        card = carry_out(path.parent, plan, data)
-        assert isinstance(card, Scorecard)
+        card = read_card(path.parent)
         card.to_json(), scorecard_page(card), repeated_page(RepeatedScorecard([card, card]))
 
     def read_plan(path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Drawn sheets of handwriting, and what networks read of them."""
