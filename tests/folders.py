@@ -10,6 +10,7 @@ RESULTS = {
     "mistakes.png",
     "model.safetensors",
     "recipe.toml",
+    "report.html",
     "run.json",
     "scorecard.json",
     "scorecard.md",

@@ -26,7 +26,7 @@ def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
     assert second == f"digits {test_csv}"
     assert third.startswith(f"accuracy {100 * of_run['accuracy']:.2f} % ")
     assert shown.err == "\nwritten to scored\n"
-    written = {"scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png"}
+    written = {"scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png", "report.html"}
     assert files(Path("scored")) == written
     for card in (
         json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),

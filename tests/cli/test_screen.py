@@ -14,7 +14,7 @@ from mnist_mlp.cli.screen import Screen
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.runs.job import Job, Result
 from mnist_mlp.training.history import EpochRecord
-from mnist_mlp.training.recipe import RECIPES, Recipe
+from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.trainer import Progress, TrainingError
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -112,7 +112,7 @@ def test_the_bar_of_a_long_training_fits_into_80_columns(monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "xterm-256color")
     terminal = Stream(terminal=True)
     with redirect_stderr(terminal), TrainingReport(Screen(), show_card=False) as report:
-        report.on_start(RECIPES["best"], [])
+        report.on_start(Recipe(epochs=600), [])
         now[0] = 600.0
         report.on_progress(Progress(100, 59_904, 60_000, 0.938))
     (bar,) = {line for line in lines_sent(terminal.text()) if "/s" in line}

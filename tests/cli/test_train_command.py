@@ -53,7 +53,7 @@ def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome]) ->
 
 
 def test_quiet_shows_the_scorecard_alone_and_json_is_for_programs(csvs: list[object]) -> None:
-    Path("my.toml").write_text('base = "fast"\nhidden = [6, 5]\nepochs = 2\n')
+    Path("my.toml").write_text('base = "fast"\nhidden = [6, 5]\nepochs = 2\nvalidation = 50\n')
     quiet = call("train", *csvs, "--recipe", "my.toml", "--epochs", 1, "--quiet")
     (made,) = Path("runs").iterdir()
     assert re.fullmatch(r"\d{8}T\d{6}Z-my", made.name)
@@ -155,6 +155,7 @@ def test_digits_that_are_not_there_are_named_with_what_to_do(run: Path) -> None:
     for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
         assert call(*arguments, "--data-dir", "empty").line.startswith("empty: holds no MNIST t")
     line = call("train", "--offline", "--data-dir", "my data").line
+    assert line.startswith("my data: there is no such folder; name with --data-dir a folder that has mnist_")
     assert line.endswith('run: mnist-mlp download --data-dir "my data"')
 
 
@@ -166,6 +167,7 @@ def test_a_bad_csv_file_is_named_and_nothing_is_written(
         Path("bad.csv").write_bytes(content)
     before = files()
     for arguments in (
+        ["check", "bad.csv"],
         ["show-digit", 0, "--csv", "bad.csv"],
         ["evaluate", run, "--test-csv", "bad.csv"],
         ["train", "--train-csv", "bad.csv", "--test-csv", test_csv, "--out", "new"],

@@ -19,7 +19,7 @@ from mnist_mlp.cli.app import app
 from mnist_mlp.training.recipe import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("alone")
-COMMANDS = ("train", "evaluate", "show-digit", "download")
+COMMANDS = ("train", "evaluate", "show-digit", "check", "download")
 
 
 def test_alone_it_shows_the_help() -> None:
@@ -52,7 +52,7 @@ def test_help_starts_without_the_heavy_libraries() -> None:
     code = """
 import contextlib, io, sys
 from mnist_mlp.cli.app import main
-for command in ([], ["download"], ["train"], ["evaluate"], ["show-digit"]):
+for command in ([], ["train"], ["evaluate"], ["show-digit"], ["check"], ["download"]):
     sys.argv = ["mnist-mlp", *command, "--help"]
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as text:
         main()
@@ -139,6 +139,7 @@ WORDS = st.sampled_from(
 def test_no_arguments_end_in_a_traceback(
     run: Path, test_csv: Path, command: list[str], words: list[str]
 ) -> None:
+    os.environ["MNIST_MLP_DATA"] = "none"  # else MNIST itself is taken, and trained on
     if not Path("good.csv").exists():
         shutil.copy(test_csv, "good.csv")
         shutil.copytree(run, "run")

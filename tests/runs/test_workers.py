@@ -12,6 +12,7 @@ import pytest
 from folders import RESULTS, files
 
 from mnist_mlp.errors import MnistMlpError
+from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.runs.folder import Plan, find_model, prepare
 from mnist_mlp.runs.job import Data, Job, Result, run_one
 from mnist_mlp.runs.run import carry_out, carry_out_repeats
@@ -23,13 +24,15 @@ SMALL = Recipe(name="small", hidden=16, epochs=2, validation=50, seed=9)
 PLAN = Plan(SMALL, repeats=2)
 
 
-def repeat(folder: Path, data: Data, plan: Plan = PLAN) -> list[Job]:
-    """Carry out a run with repeats by two workers; the jobs that there were left to do."""
-    done: list[Job] = []
-    carry_out_repeats(
-        folder, plan, data, places=2, on_warning=lambda _: None, on_done=lambda job, _: done.append(job)
-    )
-    return done
+def repeat(folder: Path, data: Data, plan: Plan = PLAN) -> list[int]:
+    """Carry out a run with repeats by two workers; the seeds that there were left to train."""
+    seeds: list[int] = []
+
+    def on_done(job: Job, _: object) -> None:
+        seeds.append(job.recipe.seed)
+
+    carry_out_repeats(folder, plan, data, places=2, on_warning=lambda _: None, on_done=on_done)
+    return sorted(seeds)
 
 
 @pytest.fixture(scope="module")
@@ -38,59 +41,52 @@ def repeated(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Path:
     folder = tmp_path_factory.mktemp("repeated") / "run"
     prepare(folder, PLAN)
     before = dict(os.environ)
-    assert sorted(job.recipe.seed for job in repeat(folder, data)) == [9, 10]
+    assert repeat(folder, data) == [9, 10]
     assert dict(os.environ) == before
     return folder
 
 
 def test_each_seed_is_a_run_of_its_own(repeated: Path, data: Data, tmp_path: Path) -> None:
-    of_seed = RESULTS - {"run.json"}
     above = {"recipe.toml", "run.json", "scorecard.json", "scorecard.md"}
+    of_seed = RESULTS - {"run.json"}
     assert files(repeated) == above | {f"seed-{seed}/{name}" for seed in (9, 10) for name in of_seed}
-    for seed in (9, 10):
-        recipe = replace(SMALL, seed=seed)
-        prepare(tmp_path / str(seed), Plan(recipe))
-        carry_out(tmp_path / str(seed), Plan(recipe), data)
-        folder = repeated / f"seed-{seed}"
-        assert load_recipe(str(folder / "recipe.toml")) == recipe
-        for name in ("model.safetensors", "confusion_matrix.png"):
-            assert (folder / name).read_bytes() == (tmp_path / str(seed) / name).read_bytes()
+    alone = Plan(replace(SMALL, seed=10))
+    prepare(tmp_path, alone)
+    carry_out(tmp_path, alone, data)
+    assert load_recipe(str(repeated / "seed-10" / "recipe.toml")) == alone.recipe
+    for name in ("model.safetensors", "confusion_matrix.png"):
+        assert (repeated / "seed-10" / name).read_bytes() == (tmp_path / name).read_bytes()
     assert find_model(repeated) == repeated / "seed-9" / "model.safetensors"
 
 
 def test_the_scorecard_above_them_has_their_means(repeated: Path) -> None:
     card = json.loads((repeated / "scorecard.json").read_text())
     cards = [json.loads((repeated / f"seed-{seed}" / "scorecard.json").read_text()) for seed in (9, 10)]
-    accuracies = [each.pop("accuracy") for each in cards]
+    accuracies = [each["accuracy"] for each in cards]
     assert card["mean"] == pytest.approx(statistics.mean(accuracies))
     assert card["standard_deviation"] == pytest.approx(statistics.stdev(accuracies))
-    assert [run["accuracy"] for run in card["runs"]] == accuracies
-    assert [run["seed"] for run in card["runs"]] == [9, 10]
-    assert all("mistakes" not in run for run in card["runs"])
+    assert card["runs"] == [{name: each[name] for name in each if name != "mistakes"} for each in cards]
 
 
 def test_only_what_is_left_is_done_and_only_with_the_same_digits(
     repeated: Path, data: Data, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "run"
-    prepare(folder, PLAN)
+    prepare(tmp_path, PLAN)
+    (tmp_path / "seed-9").mkdir()
     for name in files(repeated / "seed-9"):
-        (folder / "seed-9").mkdir(exist_ok=True)
-        (folder / "seed-9" / name).write_bytes((repeated / "seed-9" / name).read_bytes())
-    leftover = folder / "seed-9" / ".scorecard.json.999999999-0123abcd.tmp"
-    leftover.touch()
-    assert [job.recipe.seed for job in repeat(folder, data)] == [10]
-    assert files(folder) == files(repeated)
-    for name in ("scorecard.json", "seed-10/model.safetensors"):
-        same = (folder / name).read_bytes() == (repeated / name).read_bytes()
-        assert same == name.endswith("model.safetensors")  # seconds differ
+        (tmp_path / "seed-9" / name).write_bytes((repeated / "seed-9" / name).read_bytes())
+    (tmp_path / "seed-9" / temporary_name("scorecard.json", 999_999_999)).touch()
+    assert repeat(tmp_path, data) == [10]
+    assert files(tmp_path) == files(repeated)
+    model = Path("seed-10", "model.safetensors")
+    assert (tmp_path / model).read_bytes() == (repeated / model).read_bytes()
 
     other = Data(data.train, replace(data.test or data.train, files={"other.csv": "0" * 64}))
     with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: the run began with other data: "):
-        repeat(folder, other)
-    (folder / "seed-9" / "scorecard.json").write_text("{}")
-    with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: the scorecard has no valid"):
-        repeat(folder, data)
+        repeat(tmp_path, other)
+    (tmp_path / "seed-9" / "scorecard.json").write_text("{}")
+    with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: "):
+        repeat(tmp_path, data)
 
 
 def test_a_seed_that_cannot_be_trained_ends_the_run(data: Data, tmp_path: Path) -> None:
@@ -111,7 +107,7 @@ def test_a_link_in_the_place_of_a_seeds_folder_is_refused(data: Data, tmp_path: 
 
 
 class LosingEngine:
-    """Runs jobs in this process, after losing the worker of the seed 9 for some times."""
+    """Runs jobs in this process, after it lost the worker of the seed 9 some times."""
 
     places = 2
 
@@ -134,7 +130,7 @@ class LosingEngine:
 
 
 def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: Path) -> None:
-    jobs = [Job(replace(SMALL, seed=seed), tmp_path) for seed in (8, 9, 10)]
+    jobs = [Job(replace(SMALL, seed=seed), tmp_path, None) for seed in (8, 9, 10)]
     engine = LosingEngine(data, losses=2)
     assert sorted(job.recipe.seed for job, _ in run_all(jobs, engine)) == [8, 9, 10]
     assert engine.submitted.count(9) == 3
@@ -143,7 +139,7 @@ def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: P
 
 
 def test_what_a_person_can_mend_is_what_became_of_a_job(data: Data, tmp_path: Path) -> None:
-    jobs = [Job(replace(SMALL, validation=held_out), tmp_path) for held_out in (400, 50)]
+    jobs = [Job(replace(SMALL, validation=held_out), tmp_path, None) for held_out in (400, 50)]
     outcomes = {job.recipe.validation: outcome for job, outcome in run_all(jobs, LosingEngine(data, 0))}
     assert "leaves none of the 400 training digits" in str(outcomes[400])
     assert isinstance(outcomes[50], Result)

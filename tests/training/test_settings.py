@@ -65,7 +65,7 @@ def test_a_text_that_will_not_do_is_named_with_what_would(name: str, text: str, 
 def test_a_number_has_a_range_and_both_its_ends_are_allowed(name: str) -> None:
     facts = SETTINGS[name].metadata
     kind: Any = type(SETTINGS[name].default)
-    with_it = {"biases": True, "validation": 1}
+    with_it = {"biases": True, "shuffle": True, "validation": 1}
     for end, outward in ((facts["least"], -math.inf), (facts["greatest"], math.inf)):
         recipe = Recipe().with_settings({**with_it, name: kind(end)})
         assert getattr(recipe, name) == end
