@@ -94,3 +94,12 @@ def test_what_is_no_model_is_named(run: Path, test_csv: Path) -> None:
         assert call("evaluate", place, "--test-csv", test_csv).line.startswith(f"{place}: {part}")
         assert call("show-digit", 0, "--csv", test_csv, "--model", place).line.startswith(f"{place}: {part}")
     assert files() == before
+
+
+@pytest.mark.parametrize("outputs", ["softmax", "linear"])
+def test_outputs_that_are_not_finite_are_named(test_csv: Path, outputs: str) -> None:
+    weights = [np.full((4, 784), 3e38, np.float32), np.full((10, 4), -3e38, np.float32)]
+    Network.from_arrays(weights, None, ["relu", outputs]).save("huge.safetensors")
+    for command in (["evaluate", "huge.safetensors", "--test-csv"], ["show-digit", 0, "--csv"]):
+        model = [] if command[0] == "evaluate" else ["--model", "huge.safetensors"]
+        assert "outputs are not finite" in call(*command, test_csv, *model).line

@@ -130,6 +130,10 @@ def test_a_run_resumes_from_anywhere_with_the_digits_it_began_with(
     monkeypatch.chdir("elsewhere")
     assert call("train", "--resume", "../run").code == 0
     assert Path("..", "run", MODEL).read_bytes() == model
+    Path("../run/scorecard.json").unlink()
+    shutil.rmtree("../mnist")  # nothing is downloaded to where a run, perhaps another's, says its digits are
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")
+    assert call("train", "--resume", "../run").line.startswith(f"{here / 'mnist'}: there is no such folder")
 
 
 def test_a_run_is_resumed_only_as_it_began(csvs: list[object], run: Path, test_csv: Path) -> None:
