@@ -210,6 +210,8 @@ RECIPES = {
             warmup_epochs=1.0,
             shuffle=True,
             center_inputs=True,
+            rotation=5.0,
+            shift=0.7,
             nondigits=0.2,
             validation=2000,
         ),
