@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
     from mnist_mlp.digits.mnist import load_mnist
+    from mnist_mlp.digits.photo import read_image
     from mnist_mlp.errors import MnistMlpError
     from mnist_mlp.nn.network import Network
     from mnist_mlp.nn.online import train_online
@@ -29,6 +30,7 @@ __all__ = [
     "encode_targets",
     "load_mnist",
     "load_recipe",
+    "read_image",
     "scale_pixels",
     "train",
     "train_online",
@@ -45,6 +47,7 @@ _MODULES = {
     "encode_targets": "digits.images",
     "load_mnist": "digits.mnist",
     "load_recipe": "training.recipe",
+    "read_image": "digits.photo",
     "scale_pixels": "digits.images",
     "train": "training.trainer",
     "train_online": "nn.online",
