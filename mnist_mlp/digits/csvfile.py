@@ -6,6 +6,8 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +15,9 @@ from numpy.typing import NDArray
 from mnist_mlp.digits.csvform import Form, check_is_text, recognize
 from mnist_mlp.errors import printable
 
-_BLOCK = 2**20  # characters parsed at once; a line may be as long
+NO_DIGITS = "holds no digits; there should be a line for each"
+_LONGEST_LINE = 2**16
+_BLOCK = 250  # lines parsed at once
 
 
 def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
@@ -34,39 +38,38 @@ def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
         EOFError, OSError, zlib.error: a .gz file is damaged.
     """
     form, number = None, 1
-    for block in _blocks(file):
-        lines, start = block.split("\n"), 0
+    for lines in _blocks(file):
+        start = 0
         if form is None:
             form, start = _recognize(lines, number)
         if form is not None:
-            yield _parse_block(lines[start:], block, form, number + start)
-        number += len(lines) - 1
+            yield _parse_block(lines[start:], form, number + start)
+        number += len(lines)
 
 
-def recognize_form(file: io.FileIO) -> Form | None:
-    """The form of a CSV file, or None if all its lines are empty; raises what `parse` raises."""
-    number = 1
-    for block in _blocks(file):
-        form, _ = _recognize(block.split("\n"), number)
-        if form is not None:
-            return form
-        number += block.count("\n")
-    return None
+def recognize_form(file: io.FileIO) -> Form:
+    """Tell the form of a CSV file from its first lines; raises what `parse` raises."""
+    form, _ = _recognize(next(_blocks(file), []), 1)
+    if form is None:
+        raise ValueError(NO_DIGITS)
+    return form
 
 
-def _blocks(file: io.FileIO) -> Iterator[str]:
-    """The text of a CSV file, plain or .gz, in pieces of whole lines that end with a newline character."""
+def _blocks(file: io.FileIO) -> Iterator[list[str]]:
+    """The lines of a CSV file, plain or .gz, some at a time, each with a newline character at its end."""
     with open(os.dup(file.fileno()), "rb") as plain:  # noqa: PTH123
         source = gzip.GzipFile(fileobj=plain) if plain.peek(2).startswith(b"\x1f\x8b") else plain
         check_is_text(source.peek(1000)[:1000])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=None)
+        lines = iter(partial(text.readline, _LONGEST_LINE), "")
         number = 1
-        while block := text.read(_BLOCK):
-            rest = text.readline(_BLOCK)
-            number += block.count("\n")
-            if len(rest) == _BLOCK:
-                raise ValueError(f"line {number} is longer than {_BLOCK:,} characters; correct the file")
-            yield block + rest
+        while block := list(islice(lines, _BLOCK)):
+            for i, line in enumerate(block):
+                if len(line) == _LONGEST_LINE:
+                    fault = f"is longer than {_LONGEST_LINE - 1:,} characters; correct the file"
+                    raise ValueError(f"line {number + i} {fault}")
+            yield block
+            number += len(block)
 
 
 def _recognize(lines: Sequence[str], first_number: int) -> tuple[Form | None, int]:
@@ -81,15 +84,15 @@ def _recognize(lines: Sequence[str], first_number: int) -> tuple[Form | None, in
     return form, filled[0] + form.has_header
 
 
-def _parse_block(lines: list[str], text: str, form: Form, first_number: int) -> NDArray[np.uint8]:
-    filled = [line for line in lines if line.strip()]
-    if not filled:
+def _parse_block(lines: list[str], form: Form, first_number: int) -> NDArray[np.uint8]:
+    if not any(map(str.strip, lines)):
         return np.empty((0, 785), np.uint8)
+    text = "".join(lines)
     is_plain = form.columns == tuple(range(form.width))
     has_floats = any(mark in text for mark in ".eEnN")  # n: nan, inf
     try:
         values = np.loadtxt(
-            filled,
+            lines,
             np.float64 if has_floats else np.uint8,
             comments=None,
             delimiter=form.separator,
@@ -101,10 +104,10 @@ def _parse_block(lines: list[str], text: str, form: Form, first_number: int) -> 
         return _parse_lines(lines, form, first_number)
     is_good = values.shape[1] == 785 and values[:, 0].max() <= 9
     if not is_plain:  # loadtxt does not look at columns that it leaves out
-        is_good &= all(len(line.split(form.separator)) == form.width for line in filled)
+        is_good &= all(len(line.split(form.separator)) == form.width for line in lines if line.strip())
     if has_floats and is_good:
         is_good = values.min() >= 0 and values.max() <= 255 and (values == np.floor(values)).all()
-    return values.astype(np.uint8) if is_good else _parse_lines(lines, form, first_number)
+    return values.astype(np.uint8, copy=False) if is_good else _parse_lines(lines, form, first_number)
 
 
 def _parse_lines(lines: Sequence[str], form: Form, first_number: int) -> NDArray[np.uint8]:

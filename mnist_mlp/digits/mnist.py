@@ -174,7 +174,7 @@ def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[N
     if state_of(file) != state:
         raise ValueError("changed while it was read; try again")
     if not count:
-        raise ValueError("holds no digits; there should be a line for each")
+        raise ValueError(csvfile.NO_DIGITS)
 
 
 def describe_csv(path: str | Path) -> str:

@@ -32,7 +32,6 @@ class _Receiver:
 
     def __init__(self, file: BinaryIO, largest: int) -> None:
         self.done = self.total = 0
-        self.is_given_up = False
         self.error: Exception | None = None
         self._file, self._largest = file, largest
 
@@ -54,12 +53,10 @@ class _Receiver:
 
     def write(self, data: bytes) -> None:
         """Take the next bytes of the file."""
-        if self.is_given_up:
-            raise TransferError("given up")
         if self.done == 0 and data.lstrip().startswith(b"<"):
             raise TransferError("sent a web page")
         self.done += len(data)
-        if max(self.done, self.total) > self._largest:
+        if self.done > self._largest:
             raise TransferError(f"sends more than {self._largest:,} bytes")
         self._file.write(data)
 
@@ -75,7 +72,8 @@ def transfer(
     """Write to a file what a server sends, as long as it may be the right file and comes fast enough.
 
     pooch downloads; but it bounds neither size nor time, and a server that sends a byte now and then would
-    hold it up for ever. So it works in a thread, which is left behind when the limits are reached.
+    hold it up for ever. So it works in a thread, which is left behind when the limits are reached, and ends
+    with the next bytes that come, since the file is closed then.
 
     Args:
         url: http or https; redirections are followed.
@@ -94,18 +92,15 @@ def transfer(
     thread = threading.Thread(target=receiver.receive, args=(url, limits.window), daemon=True)
     thread.start()
     since, done_before, is_going_on = time.monotonic(), 0, True
-    try:
-        while is_going_on:
-            thread.join(0.05)
-            is_going_on = thread.is_alive()
-            report(receiver.done, receiver.total)
-            seconds = time.monotonic() - since
-            if seconds > limits.window and is_going_on:
-                if receiver.done - done_before < seconds * limits.rate:
-                    raise TransferError(f"sent less than {limits.rate:,g} bytes a second")
-                since, done_before = since + seconds, receiver.done
-    finally:
-        receiver.is_given_up = True
+    while is_going_on:
+        thread.join(0.05)
+        is_going_on = thread.is_alive()
+        report(receiver.done, receiver.total)
+        seconds = time.monotonic() - since
+        if seconds > limits.window and is_going_on:
+            if receiver.done - done_before < seconds * limits.rate:
+                raise TransferError(f"sent less than {limits.rate:,g} bytes a second")
+            since, done_before = since + seconds, receiver.done
     match receiver.error:
         case None:
             return

@@ -210,6 +210,13 @@ REFUSED: dict[str, tuple[bytes, str]] = {
 }
 
 
+def test_a_file_without_lines_cannot_be_described(tmp_path: Path) -> None:
+    for content in (b"\n\n", gzip.compress(b"")):
+        (tmp_path / "digits.csv").write_bytes(content)
+        with pytest.raises(DataError, match="holds no digits"):
+            describe_csv(tmp_path / "digits.csv")
+
+
 @pytest.mark.parametrize("case", REFUSED)
 def test_other_files_are_refused_with_the_sentence_that_helps(tmp_path: Path, case: str) -> None:
     content, message = REFUSED[case]
@@ -229,37 +236,37 @@ def test_other_files_are_refused_with_the_sentence_that_helps(tmp_path: Path, ca
         (
             b",255\n",
             b",256\n",
-            r"line 702 has '256' in column 785, not a pixel from 0 to 255; correct the file$",
+            r"line 302 has '256' in column 785, not a pixel from 0 to 255; correct the file$",
         ),
-        (b",255\n", b",1255\n", r"line 702 has '1255' in column 785, not a pixel"),
-        (b",255\n", b",-1\n", r"line 702 has '-1' in column 785, not a pixel"),
-        (b",255\n", b",1.5\n", r"line 702 has '1.5' in column 785, not a pixel .*; correct the file"),
-        (b",255\n", b",0.5\n", r"line 702 has '0.5' in column 785, not a pixel .*; .* scaled to 0-1"),
-        (b",255\n", b",nan\n", r"line 702 has 'nan' in column 785, not a pixel"),
-        (b",255\n", b",2_5\n", r"line 702 has '2_5' in column 785, not a pixel"),
-        (b",255\n", b",2 5\n", r"line 702 has '2 5' in column 785, not a pixel"),
-        (b",255\n", b",\n", r"line 702 has '' in column 785, not a pixel"),
-        (b",255\n", b",\xff\n", r"line 702 has '.' in column 785, not a pixel"),
-        (b",255\n", ",٣\n".encode(), r"line 702 has '٣' in column 785, not a pixel"),
-        (b",255\n", b',"1,2"\n', r"line 702 has '1,2' in column 785, not a pixel"),
-        (b",255\n", b',"1\n', r"line 702 is not a line of numbers \(unexpected end of data\)"),
-        (b",255\n", b",\x1b[31m\n", r"line 702 has '\\x1b\[31m' in column 785, not a pixel"),
-        (b",255\n", b"," + b"9" * 5000 + b"\n", r"line 702 has '9+\.\.\.9+' in column 785, not a pixel"),
-        (b"5,0", b"10,0", r"line 702 has '10' in column 1, not a label from 0 to 9; .* add a header line"),
-        (b"5,0", b"five,0", r"line 702 has 'five' in column 1, not a label"),
-        (b"5,0", b"5;0", rf"line 702 has 784 columns {SIZES}$"),
-        (b"5,0", b"5,0,0", r"line 702 has 786 columns instead of 785"),
-        (b"5,0", b"5\n0", r"line 702 has 1 column instead of 785"),
-        (PLAIN_LINE, PLAIN_LINE[:-5] + b"\n255," + PLAIN_LINE, r"line 702 has 784 columns instead of 785"),
-        (PLAIN_LINE, ",".join(["label", *NAMES]).encode() + b"\n", r"line 702 has 'label' in column 1"),
-        (PLAIN_LINE, b"0," * 2_100_000, r"line \d+ is longer than 1,048,576 characters"),
+        (b",255\n", b",1255\n", r"line 302 has '1255' in column 785, not a pixel"),
+        (b",255\n", b",-1\n", r"line 302 has '-1' in column 785, not a pixel"),
+        (b",255\n", b",1.5\n", r"line 302 has '1.5' in column 785, not a pixel .*; correct the file"),
+        (b",255\n", b",0.5\n", r"line 302 has '0.5' in column 785, not a pixel .*; .* scaled to 0-1"),
+        (b",255\n", b",nan\n", r"line 302 has 'nan' in column 785, not a pixel"),
+        (b",255\n", b",2_5\n", r"line 302 has '2_5' in column 785, not a pixel"),
+        (b",255\n", b",2 5\n", r"line 302 has '2 5' in column 785, not a pixel"),
+        (b",255\n", b",\n", r"line 302 has '' in column 785, not a pixel"),
+        (b",255\n", b",\xff\n", r"line 302 has '.' in column 785, not a pixel"),
+        (b",255\n", ",٣\n".encode(), r"line 302 has '٣' in column 785, not a pixel"),
+        (b",255\n", b',"1,2"\n', r"line 302 has '1,2' in column 785, not a pixel"),
+        (b",255\n", b',"1\n', r"line 302 is not a line of numbers \(unexpected end of data\)"),
+        (b",255\n", b",\x1b[31m\n", r"line 302 has '\\x1b\[31m' in column 785, not a pixel"),
+        (b",255\n", b"," + b"9" * 5000 + b"\n", r"line 302 has '9+\.\.\.9+' in column 785, not a pixel"),
+        (b"5,0", b"10,0", r"line 302 has '10' in column 1, not a label from 0 to 9; .* add a header line"),
+        (b"5,0", b"five,0", r"line 302 has 'five' in column 1, not a label"),
+        (b"5,0", b"5;0", rf"line 302 has 784 columns {SIZES}$"),
+        (b"5,0", b"5,0,0", r"line 302 has 786 columns instead of 785"),
+        (b"5,0", b"5\n0", r"line 302 has 1 column instead of 785"),
+        (PLAIN_LINE, PLAIN_LINE[:-5] + b"\n255," + PLAIN_LINE, r"line 302 has 784 columns instead of 785"),
+        (PLAIN_LINE, ",".join(["label", *NAMES]).encode() + b"\n", r"line 302 has 'label' in column 1"),
+        (PLAIN_LINE, b"0," * 2_100_000, r"line 302 is longer than 65,535 characters"),
     ],
 )
 @pytest.mark.parametrize("other", [b"0", b"0.0", b"-0"])  # read as whole numbers, as floats, line by line
 def test_a_broken_line_deep_in_a_file_is_named(
     tmp_path: Path, old: bytes, new: bytes, message: str, other: bytes
 ) -> None:
-    first = b"\n" + PLAIN_LINE * 699 + PLAIN_LINE.replace(b",0", b"," + other, 1)
+    first = b"\n" + PLAIN_LINE * 299 + PLAIN_LINE.replace(b",0", b"," + other, 1)
     with pytest.raises(ValueError, match=message) as caught:
         read(tmp_path, first + PLAIN_LINE.replace(old, new, 1) + PLAIN_LINE)
     assert str(caught.value).isprintable()
@@ -286,16 +293,14 @@ def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:
 
 
 def test_a_header_may_be_long(tmp_path: Path) -> None:
-    names = [f"pixel{'_' * 1400}{i}" for i in range(784)]  # longer than a block
+    names = [f"pixel{'_' * 70}{i}" for i in range(784)]
     np.testing.assert_array_equal(read(tmp_path, lines([["label", *names], *cells()])), ROWS)
 
 
 # Any length, any content
 
 
-@pytest.mark.parametrize(
-    "line", [PLAIN_LINE, PLAIN_LINE.replace(b",0", b",0.0"), PLAIN_LINE[:-1] + b"  \n \n"]
-)
+@pytest.mark.parametrize("line", [PLAIN_LINE, PLAIN_LINE.replace(b",0", b",0.0")])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, line: bytes) -> None:
     def peak(megabytes: int) -> int:
         path = tmp_path / f"{megabytes}.csv"
