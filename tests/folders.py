@@ -4,6 +4,7 @@ from pathlib import Path
 
 # The files of a finished run.
 RESULTS = {
+    "calibration.png",
     "confusion_matrix.png",
     "history.csv",
     "learning_curve.png",

@@ -48,14 +48,16 @@ def evaluate(
     seconds = {"load": perf_counter() - start}
     for warning in examine_digits(digits, role="test"):
         screen.warning(warning)
-    card = score(
-        trained.network,
-        digits,
-        threshold=trained.threshold,
-        robustness=robustness,
-        seconds=seconds,
-        facts={**trained.facts, "data": dict(digits.files)},
-    )
+    with screen.count_progress("changed sets of digits") as on_change:
+        card = score(
+            trained.network,
+            digits,
+            threshold=trained.threshold,
+            robustness=robustness,
+            on_change=on_change,
+            seconds=seconds,
+            facts={**trained.facts, "data": dict(digits.files)},
+        )
     if out is not None:
         folders.make_folder(out)
         write_scores(out, card, trained.network, digits, threshold=trained.threshold)

@@ -105,7 +105,7 @@ def _show(sheet: "Sheet", outputs: "NDArray[np.floating[Any]]", threshold: float
             screen.result("")
             screen.raw(digit_with_bars(image, row, None, screen.terminal))
             if row.max() < threshold:
-                screen.result(f"no digit: its largest output is below {threshold:.3f}")
+                screen.result(f"no digit: its largest output is below {threshold:.2f}")
 
 
 def _facts(

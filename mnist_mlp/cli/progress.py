@@ -12,7 +12,7 @@ from mnist_mlp.cli.screen import Screen
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.scorecard import Scorecard, percent
 from mnist_mlp.runs.job import Job, Result
-from mnist_mlp.training.history import EpochRecord
+from mnist_mlp.training.history import EpochRecord, best_epoch
 from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.trainer import Progress
 
@@ -40,9 +40,8 @@ class TrainingReport:
         self._bars = ExitStack()
         self._task: TaskID | None = None
         self._recipe = Recipe()
-        self._held_out: float | None = None
+        self._history: list[EpochRecord] = []
         self._epoch_start = monotonic()
-        self._seconds: list[float] = []
 
     def __enter__(self) -> Self:
         self._progress = self._bars.enter_context(self._screen.bars(*_COLUMNS))
@@ -56,8 +55,7 @@ class TrainingReport:
     def on_start(self, recipe: Recipe, history: list[EpochRecord]) -> None:
         """A training begins, or goes on after the epochs in the history."""
         self._recipe = recipe
-        self._seconds = [record.seconds for record in history]
-        self._held_out = history[-1].validation_accuracy if history else None
+        self._history = list(history)
         self._epoch_start = monotonic()
         begin = f"going on after epoch {len(history)} of" if history else "training for"
         epochs = f"{recipe.epochs} epoch" + "s" * (recipe.epochs != 1)
@@ -85,10 +83,9 @@ class TrainingReport:
 
     def on_epoch(self, record: EpochRecord) -> None:
         """An epoch has ended."""
-        self._seconds.append(record.seconds)
-        self._held_out = record.validation_accuracy
+        self._history.append(record)
         self._epoch_start = monotonic()
-        recent = self._seconds[-10:]
+        recent = [done.seconds for done in self._history[-10:]]
         left = (self._recipe.epochs - record.epoch) * sum(recent) / len(recent)
         parts = [
             f"epoch {record.epoch:>{len(str(self._recipe.epochs))}}/{self._recipe.epochs}",
@@ -107,9 +104,11 @@ class TrainingReport:
         self._bars.close()
         self._screen.note("")
         show_scorecard(self._screen, card)
-        if self._held_out is not None:
+        kept = self._history[best_epoch(self._history) - 1 if self._recipe.patience else -1]
+        if kept.validation_accuracy is not None:
             samples = f"{self._recipe.validation:,} training digits"
-            self._screen.result(f"\nheld out: {percent(self._held_out)} of {samples} right")
+            after = f" after epoch {kept.epoch}, whose weights are kept" if self._recipe.patience else ""
+            self._screen.result(f"\nheld out: {percent(kept.validation_accuracy)} of {samples} right{after}")
 
 
 class NetworksReport:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
+    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TaskID,
@@ -91,6 +92,19 @@ class Screen:
         """Show bars with these columns, where there is a terminal, until the end."""
         with Progress(*columns, console=self._err, transient=True, disable=not self._bars) as progress:
             yield progress
+
+    @contextmanager
+    def count_progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
+        """Show how many of something are done, as told by calls with the number done and of all."""
+        with self.bars(TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()) as progress:
+            tasks: list[TaskID] = []
+
+            def report(done: int, total: int) -> None:
+                if not tasks:
+                    tasks.append(progress.add_task(what, total=total))
+                progress.update(tasks[0], completed=done)
+
+            yield report
 
     @contextmanager
     def bytes_progress(self) -> Iterator[Callable[[str, int, int], None]]:

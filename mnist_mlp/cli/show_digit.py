@@ -69,31 +69,40 @@ def show_digit(
     if not 0 <= index < len(digits):
         fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
     image, label = digits.images[index], int(digits.labels[index])
-    outputs = None
+    outputs, threshold = None, 0.0
     if network_of := model or newest_run():
         path = model_file(network_of, screen)
         if model is None:
             screen.note(f"model {path}")
-        outputs = load_model(path).network.forward(scale_pixels(image[None]))[0]
+        trained = load_model(path)
+        threshold = trained.threshold or 0.0
+        outputs = trained.network.forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
             fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
     versions = _distorted(image, 14) if distort else []
     if json:
-        screen.json(_facts(index, label, image, outputs))
+        screen.json(_facts(index, label, image, outputs, threshold))
     else:
         screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
         screen.raw(_drawn(image, versions, outputs, label, screen.terminal))
+        if outputs is not None and outputs.max() < threshold:
+            screen.result(f"not sure: its largest output is below {threshold:.2f}")
     if save is not None:
         _save(save, image, versions, f"digit {index}, label {label}", outputs, label)
         screen.note(f"written to {save}")
 
 
 def _facts(
-    index: int, label: int, image: "NDArray[np.uint8]", outputs: "NDArray[np.floating[Any]] | None"
+    index: int,
+    label: int,
+    image: "NDArray[np.uint8]",
+    outputs: "NDArray[np.floating[Any]] | None",
+    threshold: float,
 ) -> dict[str, Any]:
     facts: dict[str, Any] = {"index": index, "label": label, "pixels": image.tolist()}
     if outputs is not None:
-        facts |= {"answer": int(outputs.argmax()), "outputs": [float(output) for output in outputs]}
+        facts |= {"answer": int(outputs.argmax()), "sure": bool(outputs.max() >= threshold)}
+        facts["outputs"] = [float(output) for output in outputs]
     return facts
 
 

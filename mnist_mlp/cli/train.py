@@ -172,9 +172,10 @@ def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard",
     """Print where everything is, and what comes next."""
     from mnist_mlp.report.scorecard import Scorecard
 
-    what = "model.safetensors" if isinstance(card, Scorecard) else "for each seed a folder with its model"
+    single = isinstance(card, Scorecard)
+    what = "model.safetensors" if single else "for each seed a folder with its model, report.html"
     screen.note(f"\nall of it is in {folder}:")
-    screen.note(f"  scorecard.md, {what} and pictures")
+    screen.note(f"  {'report.html, ' if single else ''}scorecard.md, {what} and pictures")
     if isinstance(card, Scorecard) and card.mistakes:
         first = card.mistakes[0].index
         source = f"--csv {quoted(plan.places.test_csv)} " if plan.places.test_csv else ""

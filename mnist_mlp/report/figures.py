@@ -1,4 +1,4 @@
-"""Pictures of a training and of digits: each `draw_...` draws on a given Matplotlib `Axes`.
+"""Pictures of digits and of answers: each `draw_...` draws on a given Matplotlib `Axes`.
 
 Matplotlib itself is imported when a picture is saved, since that takes a third of a second.
 """
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mnist_mlp.errors import printable
 from mnist_mlp.files.atomic import write_bytes
-from mnist_mlp.report.scorecard import Mistake, most_confident, percent
+from mnist_mlp.report.scorecard import Mistake, most_confident
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,61 +73,6 @@ def _figure_class(folder: Path) -> type["Figure"]:
     return Figure
 
 
-def draw_learning_curve(
-    axes: "Axes",
-    training: Sequence[float],
-    held_out: Sequence[float] | None = None,
-    test: float | None = None,
-) -> "Axes":
-    """Draw accuracies, each from 0 to 1, by epoch.
-
-    The axis is logarithmic in the wrong answers: from 96 to 98 % is as far as from 98 to 99 %.
-
-    Args:
-        axes: where to draw.
-        training: of the training digits during each epoch.
-        held_out: of the held-out digits after each epoch, if there are any.
-        test: of the test digits after the last epoch.
-    """
-    curves = {"training": training, "held out": held_out, "test": None if test is None else [test]}
-    last, every_wrong = len(training), []
-    for (name, shares), color in zip(curves.items(), (GRAY, BLUE, VERMILION), strict=True):
-        if shares is None:
-            continue
-        wrong = [max(100 - 100 * share, 0.01) for share in shares]  # 0 has no place on a logarithmic axis
-        epochs = range(last - len(wrong) + 1, last + 1)
-        style = "-" if len(wrong) > 30 else "o" if len(wrong) == 1 else "o-"
-        label = f"{name} {percent(shares[-1])}"
-        axes.plot(epochs, wrong, style, color=color, markersize=5, clip_on=False, label=label)
-        every_wrong += wrong
-    least = min(every_wrong) / 1.25
-    ticks = _ticks(least, max(*every_wrong, 2 * least))
-    axes.set_yscale("log")
-    axes.set_ylim(ticks[0], least)
-    axes.set_yticks(ticks, [f"{100 - wrong:g} %" for wrong in ticks])
-    axes.minorticks_off()
-    axes.set_xlim(min(1, last - 1), last)
-    axes.locator_params(axis="x", nbins=8, integer=True)
-    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelcolor="linecolor")
-    axes.set_xlabel("epoch", color=GRAY)
-    axes.set_ylabel("accuracy", color=GRAY)
-    axes.grid(axis="y", color=FAINT)
-    _title(axes, "Accuracy by epoch", "training: before each update; the scale is wider toward 100 %")
-    return _plain(axes)
-
-
-def _ticks(least: float, greatest: float) -> list[float]:
-    """Round percentages of wrong answers from one not below `greatest` down, if possible four or more."""
-    ticks: list[float] = []
-    for steps in ([1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]):
-        numbers = sorted({min(step * 10.0**power, 100) for power in range(-2, 3) for step in steps})
-        first = next(number for number in numbers if number >= min(greatest, 100))
-        ticks = [number for number in reversed(numbers) if least <= number <= first]
-        if len(ticks) >= 4:
-            break
-    return ticks
-
-
 def draw_confusion(axes: "Axes", confusion: ArrayLike) -> "Axes":
     """Draw a confusion matrix, colored by its mistakes alone, so that the right answers do not hide them.
 
@@ -155,8 +100,8 @@ def draw_confusion(axes: "Axes", confusion: ArrayLike) -> "Axes":
     axes.set_xlabel("answer", color=GRAY, labelpad=8)
     axes.set_ylabel("true digit", color=GRAY)
     total, right = int(counts.sum()), int(counts.trace())
-    _title(axes, f"Which digit was taken for which ({total - right:,} of {total:,} answers wrong)")
-    return _plain(axes)
+    write_title(axes, f"Which digit was taken for which ({total - right:,} of {total:,} answers wrong)")
+    return make_plain(axes)
 
 
 def draw_mistakes(axes: "Axes", images: NDArray[np.uint8], mistakes: Sequence[Mistake]) -> "Axes":
@@ -181,7 +126,7 @@ def draw_mistakes(axes: "Axes", images: NDArray[np.uint8], mistakes: Sequence[Mi
     else:
         title = f"All mistakes ({len(mistakes)}), the most confident first" if shown else "No mistakes"
     note = "true digit \N{RIGHTWARDS ARROW} answer, the output for that answer; below: the digit's index"
-    _title(axes, title, note if shown else "")
+    write_title(axes, title, note if shown else "")
     return axes
 
 
@@ -198,7 +143,7 @@ def draw_digits(axes: "Axes", images: Sequence[NDArray[np.uint8]], title: str) -
     if len(images) > 1:
         x, y = np.array([(0, 0), (1, 0), (1, 1), (0, 1), (0, 0)]).T * _SIZE - 0.5
         axes.plot(x, y, color=BLUE, linewidth=2, clip_on=False, scalex=False, scaley=False)
-    _title(axes, textwrap.fill(printable(title, 90), 36))
+    write_title(axes, textwrap.fill(printable(title, 90), 36))
     return axes
 
 
@@ -224,8 +169,8 @@ def draw_outputs(axes: "Axes", outputs: ArrayLike, label: int | None = None) -> 
     axes.invert_yaxis()
     axes.set_xlim(min(0, values.min()), max(1, values.max()))
     axes.set_xticks([])
-    _title(axes, "The ten outputs")
-    return _plain(axes)
+    write_title(axes, "The ten outputs")
+    return make_plain(axes)
 
 
 def _draw_tiles(
@@ -249,12 +194,13 @@ def _draw_tiles(
     return corners
 
 
-def _title(axes: "Axes", title: str, subtitle: str = "") -> None:
+def write_title(axes: "Axes", title: str, subtitle: str = "") -> None:
+    """Write a title above an `Axes`, and a smaller line below it."""
     axes.set_title(title, loc="left", color=INK, fontsize=12, pad=26 if subtitle else 10, parse_math=False)
     axes.annotate(subtitle, (0, 1), (0, 11), "axes fraction", "offset points", color=GRAY, fontsize=9)
 
 
-def _plain(axes: "Axes") -> "Axes":
+def make_plain(axes: "Axes") -> "Axes":
     """Leave only what carries information: no frame, no tick marks."""
     axes.spines[:].set_visible(False)
     axes.tick_params(which="both", length=0, pad=7, labelcolor=GRAY)

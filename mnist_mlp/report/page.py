@@ -29,6 +29,7 @@ def render_page(
     network: Network,
     digits: Digits,
     history: Sequence[Epoch] = (),
+    kept: int | None = None,
     held_out: Digits | None = None,
     threshold: float | None = None,
     name: str = "",
@@ -40,6 +41,7 @@ def render_page(
         network: with 784 inputs and 10 outputs.
         digits: the test digits.
         history: the epochs of its training.
+        kept: the epoch whose weights are the network's; None for the last.
         held_out: training digits that it was not trained on; they show what a threshold on the largest output
             costs. Without them the test digits do, and the page says so.
         threshold: below which the largest output is no answer.
@@ -78,7 +80,9 @@ def render_page(
         mistakes=sections.mistakes(shown, digits.images, card.total - card.correct),
         units=sections.units(network, inputs),
         imagined=sections.imagined(imagined, len(shown), inputs),
-        curve=sections.curve(history, card.accuracy),
+        curve=sections.curve(history, card.accuracy, kept),
+        worth=sections.worth(card),
+        withstands=sections.withstands(card),
         digits=sections.digits_table(card),
         settings=sections.settings(card),
         facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.chart import Epoch, learning_curve
+from mnist_mlp.report.chart import Epoch, change_curve, learning_curve, reliability_curve
 from mnist_mlp.report.inside import as_pixels, effect_of_ink
 from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
 from mnist_mlp.report.scorecard import Scorecard
@@ -139,7 +140,7 @@ def imagined(signals: NDArray[np.floating] | None, first: int, inputs: NDArray[n
     return f'<ul class="tiles imagined">{"".join(tiles)}</ul>'
 
 
-def curve(history: Sequence[Epoch], test_accuracy: float) -> str:
+def curve(history: Sequence[Epoch], test_accuracy: float, kept: int | None) -> str:
     """The section with the learning curve; nothing without a history."""
     if not history:
         return ""
@@ -147,8 +148,57 @@ def curve(history: Sequence[Epoch], test_accuracy: float) -> str:
         "Right answers in each epoch. The scale widens toward 100 %: halving the mistakes takes the same "
         "height everywhere."
     )
-    picture = learning_curve(history, test_accuracy)
+    if kept:
+        note += f" Dashed: epoch {kept}, the best on the held-out digits, whose weights are kept."
+    picture = learning_curve(history, test_accuracy, kept)
     return f'<section><h2>How it learned</h2><p class="note">{note}</p>{picture}</section>'
+
+
+def worth(card: Scorecard) -> str:
+    """The section with the reliability curve; nothing where it is not known."""
+    if not (calibration := card.more.get("calibration")):
+        return ""
+    error = percent(calibration["expected_calibration_error"])
+    note = (
+        "Of the answers with an output of about 0.9, nine of ten should be right (dashed). The points show "
+        "how many are, in ten groups by output, with 95\u00a0% confidence intervals: above the line, the "
+        f"network is right more often than its outputs say. On average the outputs are off by {error} "
+        "(expected calibration error)."
+    )
+    rows = [
+        (
+            f"{i / 10:.1f} to {i / 10 + 0.1:.1f}",
+            f"{one['answers']:,}",
+            f"{one['output']:.3f}",
+            percent(one["accuracy"]),
+        )
+        for i, one in enumerate(calibration["bins"])
+        if one["answers"]
+    ]
+    groups = table(("output", "answers", "mean output", "right"), rows, "numbers")
+    return (
+        f'<section id="worth"><h2>What an output is worth</h2><p class="note">{note}</p>'
+        f'<div class="beside">{reliability_curve(calibration)}<div>{groups}</div></div></section>'
+    )
+
+
+def withstands(card: Scorecard) -> str:
+    """The section with the accuracy on changed digits; nothing where it is not known."""
+    if not (robustness := card.more.get("robustness")):
+        return ""
+    note = (
+        "The test digits again, each changed in one way, by more and more: how many percent are still read "
+        f"right. Gray line: {percent(card.accuracy)} on the digits as they are."
+    )
+    curves = [
+        f"<div><h3>{text(change)}, {text(unit)}</h3>"
+        f"{change_curve([(row['amount'], row['accuracy']) for row in rows], card.accuracy)}</div>"
+        for (change, unit), rows in groupby(robustness, key=lambda row: (row["change"], row["unit"]))
+    ]
+    return (
+        f'<section id="withstands"><h2>What it withstands</h2><p class="note">{note}</p>'
+        f'<div class="changes">{"".join(curves)}</div></section>'
+    )
 
 
 def digits_table(card: Scorecard) -> str:

@@ -28,7 +28,8 @@ PLAN, CHECKPOINT, MODEL, SCORECARD, HISTORY, REPORT = (
     "history.csv",
     "report.html",
 )
-_SCORES = (SCORECARD, "scorecard.md", REPORT, "confusion_matrix.png", "mistakes.png")
+_PICTURES = ("confusion_matrix.png", "mistakes.png", "calibration.png", "robustness.png")
+_SCORES = (SCORECARD, "scorecard.md", REPORT, *_PICTURES)
 _RESULTS = (*_SCORES, MODEL, CHECKPOINT, HISTORY, "learning_curve.png", "recipe.toml")
 
 

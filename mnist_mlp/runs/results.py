@@ -1,20 +1,25 @@
 """The results of a run as files: the model, pictures, and the scorecard for people and for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.errors import printable
 from mnist_mlp.files.atomic import read_text, write_text
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.figures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
+from mnist_mlp.report.curves import draw_learning_curve, draw_reliability, draw_robustness
+from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
 from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, load_model
 from mnist_mlp.runs.job import Data
-from mnist_mlp.training.history import EpochRecord, history_from_csv, history_to_csv
+from mnist_mlp.training.history import EpochRecord, best_epoch, history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 
 def write_model(
@@ -64,6 +69,7 @@ def write_scores(
             network=network,
             digits=digits,
             history=history,
+            kept=kept_epoch(card, history),
             held_out=held_out,
             threshold=threshold,
             name=folder.absolute().name,
@@ -89,6 +95,7 @@ def page_of(folder: Path, data: Data) -> str:
         network=model.network,
         digits=data.to_score(held_out),
         history=history,
+        kept=kept_epoch(card, history),
         held_out=data.split(held_out)[1],
         threshold=model.threshold,
         name=folder.absolute().name,
@@ -97,20 +104,33 @@ def page_of(folder: Path, data: Data) -> str:
 
 def _draw(folder: Path, card: Scorecard, digits: Digits, history: Sequence[EpochRecord]) -> list[str]:
     """Draw the pictures of a scorecard; return their names."""
-    drawn, square = ["confusion_matrix.png", "mistakes.png"], (7.2, 7.2)
+    drawn: list[str] = []
+
+    def save(name: str, draw: Callable[["Axes"], object], size: tuple[float, float]) -> None:
+        save_picture(folder / name, draw, size=size)
+        drawn.append(name)
+
     if history:
         training = [record.accuracy for record in history]
         held_out = [r.validation_accuracy for r in history if r.validation_accuracy is not None] or None
-        save_picture(
-            folder / "learning_curve.png",
-            lambda axes: draw_learning_curve(axes, training, held_out, card.accuracy),
+        kept = kept_epoch(card, history)
+        save(
+            "learning_curve.png",
+            lambda axes: draw_learning_curve(axes, training, held_out, card.accuracy, kept),
+            (7.2, 4.8),
         )
-        drawn.insert(0, "learning_curve.png")
-    save_picture(folder / drawn[-2], lambda axes: draw_confusion(axes, card.confusion), size=square)
-    save_picture(
-        folder / drawn[-1], lambda axes: draw_mistakes(axes, digits.images, card.mistakes), size=square
-    )
+    save("confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), (7.2, 7.2))
+    save("mistakes.png", lambda axes: draw_mistakes(axes, digits.images, card.mistakes), (7.2, 7.2))
+    if calibration := card.more.get("calibration"):
+        save("calibration.png", lambda axes: draw_reliability(axes, calibration), (5.6, 5.6))
+    if robustness := card.more.get("robustness"):
+        save("robustness.png", lambda axes: draw_robustness(axes, robustness, card.accuracy), (7.2, 8.0))
     return drawn
+
+
+def kept_epoch(card: Scorecard, history: Sequence[EpochRecord]) -> int | None:
+    """The epoch whose weights are kept by early stopping; None without it."""
+    return best_epoch(history) if card.recipe.get("patience") else None
 
 
 def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecard:

@@ -1,14 +1,14 @@
 """Scoring a trained network: answers, what the threshold leaves open, and what changed digits do to it."""
 
 import platform
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
-from mnist_mlp.digits.changes import changed
+from mnist_mlp.digits.changes import CHANGES, changed
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.nondigits import HELD_OUT, draw_nondigits
 from mnist_mlp.errors import MnistMlpError
@@ -28,6 +28,7 @@ def score(
     *,
     threshold: float | None = None,
     robustness: bool = False,
+    on_change: Callable[[int, int], object] = lambda *_: None,
     seconds: Mapping[str, float],
     facts: Mapping[str, Any],
 ) -> Scorecard:
@@ -38,6 +39,7 @@ def score(
         digits: at least one.
         threshold: an output below it is no answer; None where it is not known.
         robustness: whether the digits are also scored after many changes.
+        on_change: called after each change with the number of changes scored and of all.
         seconds: stage to seconds, of what was done before.
         facts: what else a scorecard tells: `recipe`, `seed`, `data`.
 
@@ -55,7 +57,7 @@ def score(
         more |= _refused(network, digits, threshold)
     more["calibration"] = calibration_of(digits.labels, outputs)
     if robustness:
-        more["robustness"] = _robustness(network, digits)
+        more["robustness"] = _robustness(network, digits, on_change)
     taken = {**seconds, "score": perf_counter() - start}
     return card.with_facts(seconds=taken, more=more)
 
@@ -71,14 +73,18 @@ def _refused(network: Network, digits: Digits, threshold: float) -> dict[str, An
     return {"nondigits": {"drawn": _NONDIGITS, "refused": refused}}
 
 
-def _robustness(network: Network, digits: Digits) -> list[dict[str, Any]]:
+def _robustness(
+    network: Network, digits: Digits, on_change: Callable[[int, int], object]
+) -> list[dict[str, Any]]:
     """The accuracy after each change by each amount."""
-    rows = []
+    rows: list[dict[str, Any]] = []
+    total = sum(len(change.amounts) for change in CHANGES)
     for change, amount, images in changed(digits.images, np.random.default_rng(_SEED)):
         right = outputs_for(network, images).argmax(axis=1) == digits.labels
         rows.append(
             {"change": change.name, "amount": amount, "unit": change.unit, "accuracy": float(right.mean())}
         )
+        on_change(len(rows), total)
     return rows
 
 

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 from numpy.typing import NDArray
 
-from mnist_mlp.report import figures
+from mnist_mlp.report import curves, figures
 from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, save_picture
 from mnist_mlp.report.scorecard import Mistake
 
@@ -46,7 +46,7 @@ def tile(axes: Axes, row: int, column: int, height: int) -> NDArray[np.uint8]:
 
 
 def test_a_learning_curve_shows_the_wrong_answers_of_each_epoch_named_by_the_right(axes: Axes) -> None:
-    assert figures.draw_learning_curve(axes, [0.9, 0.98, 0.97], [0.93, 0.96, 0.965], 0.9583) is axes
+    assert curves.draw_learning_curve(axes, [0.9, 0.98, 0.97], [0.93, 0.96, 0.965], 0.9583) is axes
 
     points = [np.asarray(line.get_xydata()) for line in axes.lines]
     assert points[0] == pytest.approx(np.array([[1, 10], [2, 2], [3, 3]]))
@@ -61,7 +61,7 @@ def test_a_learning_curve_shows_the_wrong_answers_of_each_epoch_named_by_the_rig
 
 
 def test_a_learning_curve_rises_as_far_for_each_halving_of_the_mistakes(axes: Axes) -> None:
-    figures.draw_learning_curve(axes, [0.96, 0.98, 0.99])
+    curves.draw_learning_curve(axes, [0.96, 0.98, 0.99])
 
     first, second, third = axes.transData.transform(axes.lines[0].get_xydata())[:, 1]
     assert third - second == pytest.approx(second - first)
@@ -80,7 +80,7 @@ def test_a_learning_curve_rises_as_far_for_each_halving_of_the_mistakes(axes: Ax
     ids=str,
 )
 def test_a_learning_curve_has_round_ticks(axes: Axes, accuracies: list[float], expected: list[str]) -> None:
-    figures.draw_learning_curve(axes, accuracies)
+    curves.draw_learning_curve(axes, accuracies)
 
     shown = texts(axes.get_yticklabels())
     assert set(expected) <= set(shown)
@@ -94,7 +94,7 @@ def test_a_learning_curve_has_round_ticks(axes: Axes, accuracies: list[float], e
     ("epochs", "ticks"), [(1, [0, 1]), (5, [1, 2, 3, 4, 5]), (600, [100, 200, 300, 400, 500, 600])]
 )
 def test_a_learning_curve_names_whole_epochs(axes: Axes, epochs: int, ticks: list[int]) -> None:
-    figures.draw_learning_curve(axes, [0.9] * epochs)
+    curves.draw_learning_curve(axes, [0.9] * epochs)
 
     first, last = axes.get_xlim()
     assert (first, last) == (min(ticks[0], 1), epochs)
@@ -209,7 +209,7 @@ def test_the_answer_is_blue_unless_it_is_wrong(axes: Axes, label: int | None, co
 
 
 DRAWINGS: list[Callable[[Axes], Axes]] = [
-    lambda axes: figures.draw_learning_curve(axes, [0.9, 0.95], [0.88, 0.94], 0.97),
+    lambda axes: curves.draw_learning_curve(axes, [0.9, 0.95], [0.88, 0.94], 0.97),
     lambda axes: figures.draw_confusion(axes, np.arange(100).reshape(10, 10)),
     lambda axes: figures.draw_mistakes(axes, ramps(1), [Mistake(0, 1, 7, 0.9)] * 40),
     lambda axes: figures.draw_digits(axes, list(ramps(15)), "digits"),

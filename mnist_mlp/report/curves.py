@@ -1,0 +1,147 @@
+"""Pictures of curves: how a network learned, what its outputs are worth, and what it withstands."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, make_plain, write_title
+from mnist_mlp.report.scorecard import percent, wilson_interval
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_COLUMNS = 3  # of small curves
+
+
+def draw_learning_curve(
+    axes: "Axes",
+    training: Sequence[float],
+    held_out: Sequence[float] | None = None,
+    test: float | None = None,
+    kept: int | None = None,
+) -> "Axes":
+    """Draw accuracies, each from 0 to 1, by epoch.
+
+    The axis is logarithmic in the wrong answers: from 96 to 98 % is as far as from 98 to 99 %.
+
+    Args:
+        axes: where to draw.
+        training: of the training digits during each epoch.
+        held_out: of the held-out digits after each epoch, if there are any.
+        test: of the test digits with the weights that are kept.
+        kept: the epoch whose weights are kept, and marked; None for the last.
+    """
+    curves = {"training": training, "held out": held_out, "test": None if test is None else [test]}
+    last, every_wrong = len(training), []
+    shown = kept or last
+    for (name, shares), color in zip(curves.items(), (GRAY, BLUE, VERMILION), strict=True):
+        if shares is None:
+            continue
+        wrong = [max(100 - 100 * share, 0.01) for share in shares]  # 0 has no place on a logarithmic axis
+        epochs = [shown] if name == "test" else range(last - len(wrong) + 1, last + 1)
+        style = "-" if len(wrong) > 30 else "o" if len(wrong) == 1 else "o-"
+        label = f"{name} {percent(dict(zip(epochs, shares, strict=True))[shown])}"
+        axes.plot(epochs, wrong, style, color=color, markersize=5, clip_on=False, label=label)
+        every_wrong += wrong
+    if kept:
+        axes.axvline(kept, color=GRAY, linestyle=":", linewidth=1.2)
+        side = "left" if kept <= last / 2 else "right"
+        text = f" epoch {kept} is kept "
+        axes.text(kept, 0.02, text, transform=axes.get_xaxis_transform(), ha=side, color=GRAY)
+    least = min(every_wrong) / 1.25
+    ticks = _ticks(least, max(*every_wrong, 2 * least))
+    axes.set_yscale("log")
+    axes.set_ylim(ticks[0], least)
+    axes.set_yticks(ticks, [f"{100 - wrong:g} %" for wrong in ticks])
+    axes.minorticks_off()
+    axes.set_xlim(min(1, last - 1), last)
+    axes.locator_params(axis="x", nbins=8, integer=True)
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelcolor="linecolor")
+    axes.set_xlabel("epoch", color=GRAY)
+    axes.set_ylabel("accuracy", color=GRAY)
+    axes.grid(axis="y", color=FAINT)
+    write_title(axes, "Accuracy by epoch", "training: before each update; the scale is wider toward 100 %")
+    return make_plain(axes)
+
+
+def _ticks(least: float, greatest: float) -> list[float]:
+    """Round percentages of wrong answers from one not below `greatest` down, if possible four or more."""
+    ticks: list[float] = []
+    for steps in ([1], [1, 2, 5], [1, 1.5, 2, 3, 5, 7], [1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 7, 8, 9]):
+        numbers = sorted({min(step * 10.0**power, 100) for power in range(-2, 3) for step in steps})
+        first = next(number for number in numbers if number >= min(greatest, 100))
+        ticks = [number for number in reversed(numbers) if least <= number <= first]
+        if len(ticks) >= 4:
+            break
+    return ticks
+
+
+def draw_reliability(axes: "Axes", calibration: Mapping[str, Any]) -> "Axes":
+    """Draw how often answers are right by how large their output is, and how many answers there are.
+
+    Args:
+        axes: where to draw.
+        calibration: as `mnist_mlp.report.trust.calibration_of` tells it.
+    """
+    points = []
+    for number, one in enumerate(calibration["bins"]):
+        axes.text(number / 10 + 0.05, 0.015, f"{one['answers']:,}", ha="center", fontsize=8, color=GRAY)
+        if one["answers"]:
+            low, high = wilson_interval(round(one["accuracy"] * one["answers"]), one["answers"])
+            axes.plot([one["output"]] * 2, [low, high], color=BLUE, linewidth=6, alpha=0.2, clip_on=False)
+            points.append((one["output"], one["accuracy"]))
+    axes.plot([0, 1], [0, 1], "--", color=GRAY, linewidth=1)
+    axes.plot(*zip(*points, strict=True), "o-", color=BLUE, markersize=5, clip_on=False)
+    axes.text(-0.015, 0.015, "answers", ha="right", fontsize=8, color=GRAY)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
+    axes.set_aspect("equal")
+    ticks = [tick / 10 for tick in range(0, 11, 2)]
+    axes.set_xticks(ticks)
+    axes.set_yticks(ticks[1:], [f"{100 * tick:.0f} %" for tick in ticks[1:]])
+    axes.grid(color=FAINT)
+    axes.set_xlabel("output of the answer", color=GRAY)
+    axes.set_ylabel("right answers", color=GRAY)
+    error = percent(calibration["expected_calibration_error"])
+    note = f"dashed: as often right as the output says; off by {error} on average"
+    write_title(axes, "What an output is worth", note)
+    return make_plain(axes)
+
+
+def draw_robustness(axes: "Axes", robustness: Sequence[Mapping[str, Any]], unchanged: float) -> "Axes":
+    """Draw the accuracy on changed digits, one small curve for each kind of change.
+
+    Args:
+        axes: where to draw.
+        robustness: `change`, `amount`, `unit` and `accuracy` of each, those of a change one after the other.
+        unchanged: the accuracy, 0 to 1, on the digits as they are.
+    """
+    kinds = groupby(robustness, key=lambda row: (row["change"], row["unit"]))
+    curves = [(kind, [(row["amount"], row["accuracy"]) for row in rows]) for kind, rows in kinds]
+    rows = -(-len(curves) // _COLUMNS)
+    width, height = 1 / _COLUMNS, 1 / rows
+    for number, ((change, unit), points) in enumerate(curves):
+        row, column = divmod(number, _COLUMNS)
+        place = (column * width, 1 - (row + 1) * height + 0.22 * height, 0.84 * width, 0.55 * height)
+        _draw_change(axes.inset_axes(place), points, unchanged, f"{change}, {unit}")
+    axes.set_axis_off()
+    note = f"percent right after each change; gray line: {percent(unchanged)} on the digits as they are"
+    write_title(axes, "What it withstands", note)
+    return axes
+
+
+def _draw_change(axes: "Axes", points: Sequence[tuple[float, float]], unchanged: float, title: str) -> None:
+    amounts, accuracies = zip(*points, strict=True)
+    places = range(len(points))
+    axes.axhline(unchanged, color=FAINT, linewidth=1.5)
+    axes.fill_between(places, accuracies, color=BLUE, alpha=0.08, linewidth=0)
+    axes.plot(places, accuracies, "o-", color=BLUE, markersize=3.5, linewidth=1.5, clip_on=False)
+    for place, accuracy in zip(places, accuracies, strict=True):
+        axes.text(place, accuracy + 0.06, f"{100 * accuracy:.1f}", ha="center", fontsize=7.5, color=INK)
+    axes.set_xlim(-0.4, len(points) - 0.6)
+    axes.set_ylim(0, 1)
+    axes.set_xticks(places, [f"{amount:g}" for amount in amounts])
+    axes.set_yticks([])
+    axes.set_title(title, loc="left", fontsize=9, color=INK, pad=19)
+    make_plain(axes)
+    axes.tick_params(labelsize=8, pad=3)
