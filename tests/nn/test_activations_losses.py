@@ -57,6 +57,17 @@ def loss(name: str, outputs: NDArray[Any], targets: NDArray[Any]) -> list[float]
     return [float(v) for v in value]
 
 
+def test_an_open_softmax_has_one_sum_more_that_is_always_0() -> None:
+    # exp(ln 2) = 2, exp(ln 5) = 5 and exp(0) = 1, which stands for none: 2/8, 5/8 and the rest of 1/8
+    value = ACTIVATIONS["open-softmax"].value
+    np.testing.assert_allclose(value(np.log([[2.0, 5.0]])), [[0.25, 0.625]])
+    np.testing.assert_allclose(
+        value(np.array([[-1e4, -1e4], [1e4, -1e4], [1e4, 1e4]])), [[0, 0], [1, 0], [0.5, 0.5]]
+    )
+    # One sum beside the 0 is the sigmoid.
+    np.testing.assert_allclose(value(np.array([[1.5]])), [[1 / (1 + np.exp(-1.5))]])
+
+
 @pytest.mark.parametrize("name", ["squared-error", "raw-error"])
 def test_half_the_squared_error_of_each_sample(name: str) -> None:
     # M. Mazur's example before its first update: 0.274811083 + 0.023560026, and a sample without error.
@@ -80,6 +91,13 @@ def test_softmax_cross_entropy_of_each_sample() -> None:
     found = loss("softmax-cross-entropy", outputs, targets)
     assert found == pytest.approx([0.693147181, 0.866433976], abs=1e-9)
     assert np.isfinite(loss("softmax-cross-entropy", np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]]))).all()
+
+
+def test_cross_entropy_of_an_open_softmax_counts_none_as_an_output() -> None:
+    # The outputs lack 1/8 to 1: ln 4 where the first is right, ln 8 where none is.
+    outputs = np.array([[0.25, 0.625], [0.25, 0.625]])
+    found = LOSSES["softmax-cross-entropy"].value(outputs, np.array([[1.0, 0.0], [0.0, 0.0]]))
+    np.testing.assert_allclose(found, [np.log(4), np.log(8)])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -33,6 +33,7 @@ CASES = [
     ("squared-error", ["sigmoid", "tanh", "linear", "tanh"]),
     ("softmax-cross-entropy", ["softmax"]),
     ("softmax-cross-entropy", ["sigmoid", "softmax"]),
+    ("softmax-cross-entropy", ["sigmoid", "open-softmax"]),
 ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cards import MORE
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -68,6 +69,16 @@ def test_a_learning_curve_rises_as_far_for_each_halving_of_the_mistakes(axes: Ax
     assert second > first
 
 
+def test_a_learning_curve_marks_the_epoch_that_is_kept(axes: Axes) -> None:
+    curves.draw_learning_curve(axes, [0.9, 0.98, 0.97], [0.93, 0.97, 0.96], 0.95, kept=2)
+
+    legend: Any = axes.get_legend()
+    assert texts(legend.get_texts()) == ["training 98.00 %", "held out 97.00 %", "test 95.00 %"]
+    assert np.asarray(axes.lines[2].get_xydata()) == pytest.approx(np.array([[2, 5]]))
+    assert np.asarray(axes.lines[3].get_xdata()).tolist() == [2, 2]
+    assert " epoch 2 is kept " in texts(axes.texts)
+
+
 @pytest.mark.parametrize(
     ("accuracies", "expected"),
     [
@@ -100,6 +111,39 @@ def test_a_learning_curve_names_whole_epochs(axes: Axes, epochs: int, ticks: lis
     assert (first, last) == (min(ticks[0], 1), epochs)
     assert [tick for tick in axes.get_xticks() if first <= tick <= last] == ticks
     assert axes.lines[0].get_marker() == ("None" if epochs == 600 else "o")
+
+
+def test_a_reliability_curve_has_a_point_for_each_group_with_answers(axes: Axes) -> None:
+    assert curves.draw_reliability(axes, MORE["calibration"]) is axes
+
+    *intervals, diagonal, points = [np.asarray(line.get_xydata()) for line in axes.lines]
+    assert points == pytest.approx(np.array([[0.4375, 1 / 3], [0.95, 0.75]]))
+    assert diagonal.tolist() == [[0, 0], [1, 1]]
+    # Wilson's interval of 1 in 3: (1/3 + z^2/6 +- z sqrt(2/27 + z^2/36)) / (1 + z^2/3), with z = 1.96
+    assert intervals[0] == pytest.approx(np.array([[0.4375, 0.0615], [0.4375, 0.7923]]), abs=1e-4)
+    assert len(intervals) == 2
+    assert texts(axes.texts)[:11] == [*"0000300004", "answers"]
+    assert "off by 6.25 % on average" in texts(axes.texts)[-1]
+    assert axes.get_xlim() == axes.get_ylim() == (0, 1)
+
+
+def test_robustness_is_a_small_curve_for_each_change_on_the_same_scale(axes: Axes) -> None:
+    assert curves.draw_robustness(axes, MORE["robustness"], 0.95) is axes
+
+    rotated, blurred = axes.child_axes
+    assert [panel.get_title("left") for panel in (rotated, blurred)] == [
+        "rotated, degrees",
+        "blurred, pixels",
+    ]
+    unchanged, curve = rotated.lines
+    assert np.asarray(unchanged.get_ydata()).tolist() == [0.95, 0.95]
+    assert np.asarray(curve.get_xydata()).tolist() == [[0, 0.9], [1, 0.8]]
+    assert texts(rotated.get_xticklabels()) == ["5", "10"]
+    assert texts(rotated.texts)[:2] == ["90.0", "80.0"]
+    assert rotated.get_ylim() == blurred.get_ylim() == (0, 1)
+    assert texts(axes.texts) == [
+        "percent right after each change; gray line: 95.00 % on the digits as they are"
+    ]
 
 
 def test_a_confusion_matrix_is_colored_by_its_mistakes_alone(axes: Axes) -> None:
@@ -214,6 +258,8 @@ DRAWINGS: list[Callable[[Axes], Axes]] = [
     lambda axes: figures.draw_mistakes(axes, ramps(1), [Mistake(0, 1, 7, 0.9)] * 40),
     lambda axes: figures.draw_digits(axes, list(ramps(15)), "digits"),
     lambda axes: figures.draw_outputs(axes, np.linspace(0, 1, 10)),
+    lambda axes: curves.draw_reliability(axes, MORE["calibration"]),
+    lambda axes: curves.draw_robustness(axes, MORE["robustness"] * 2, 0.95),
 ]
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cards import ANSWERS, FACTS, LABELS, card_for
+from cards import ANSWERS, FACTS, LABELS, MORE, card_for
 
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
 from mnist_mlp.report.scorecard import RepeatedScorecard
@@ -23,6 +23,25 @@ def test_a_scorecard_is_this_page() -> None:
     lines = page.split("\n")
     assert [line for line in lines if line in absent] == absent
     assert "\n".join(line for line in lines if line not in absent) == PAGE
+
+
+def test_what_answers_are_worth_and_what_is_withstood_is_told() -> None:
+    page = scorecard_page(card_for(LABELS, ANSWERS, more=MORE))
+    for section in (
+        "## I don't know\n\nAn output below 0.50 is no answer. This leaves 3 of 7 digits open; 75.00 % of the "
+        "others are right.\n\nOf 1,000 drawn images that are no digits, 70.50 % get no answer.\n\n",
+        "are off by 6.25 % (expected calibration error).\n\n"
+        "| output | answers | mean output | right |\n| --: | --: | --: | --: |\n"
+        "| 0.4 to 0.5 | 3 | 0.438 | 33.33 % |\n| 0.9 to 1.0 | 4 | 0.950 | 75.00 % |\n\n",
+        "## Changed digits\n\n| change | amount | accuracy |\n| :-- | :-- | :-- |\n"
+        "| rotated | 5 degrees | 90.00 % |\n| rotated | 10 degrees | 80.00 % |\n"
+        "| blurred | 0.5 pixels | 70.00 % |\n",
+    ):
+        assert section in page
+    nothing_answered = {"threshold": 2.0, "left_open": 7, "answered": 0, "answered_right": 0}
+    assert "digits open; - of" in scorecard_page(
+        card_for(LABELS, ANSWERS, more={"answers": nothing_answered})
+    )
 
 
 def test_a_perfect_network_has_no_mistakes_to_show() -> None:

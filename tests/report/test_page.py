@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cards import MORE
 
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.chart import learning_curve
+from mnist_mlp.report.chart import change_curve, learning_curve, reliability_curve
 from mnist_mlp.report.inside import imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
@@ -252,3 +253,44 @@ def test_the_curve_stays_inside_its_frame(accuracies: list[float]) -> None:
     heights = [float(y) for y in re.findall(r'cy="([^"]+)"', curve)]
     assert all(0 <= height <= 380 for height in heights)
     assert "nan" not in curve
+
+
+def test_the_curve_marks_the_epoch_that_is_kept() -> None:
+    history = [Epoch(1, 0.8, 0.8), Epoch(2, 0.9, 0.95), Epoch(3, 0.95, 0.9)]
+    curve = learning_curve(history, 0.93, kept=2)
+    places = [float(x) for x in re.findall(r'cx="([^"]+)"', curve)]
+    assert places[0] == places[1] > places[2]  # the test accuracy stands at the second of three epochs
+    assert f'<path class="dashed" d="M{places[2]:.1f} ' in curve
+    assert "the weights of epoch 2 are kept" in curve
+    assert "dashed" not in learning_curve(history, 0.93)
+
+
+def test_what_outputs_are_worth_and_what_is_withstood_is_on_the_page(
+    network: Network, few_test_digits: Digits
+) -> None:
+    page = page_of(network, few_test_digits, {"more": MORE})
+    assert "off by 6.25\u00a0% (expected calibration error)" in page
+    assert "Right answers by their output: at 0.44 33.33 %, at 0.95 75.00 %" in page
+    assert '<th scope="row">0.9 to 1.0</th><td>4</td><td>0.950</td><td>75.00\u00a0%</td>' in page
+    assert re.findall(r"<h3>(rotated.*?|blurred.*?)</h3>", page) == ["rotated, degrees", "blurred, pixels"]
+    assert 'aria-label="5: 90.00 %, 10: 80.00 %"' in page
+    bare = page_of(network, few_test_digits)
+    assert "What an output is worth" not in bare
+    assert "What it withstands" not in bare
+
+
+def test_points_stand_at_their_output_and_share() -> None:
+    """The square is 332 wide: 380 high less margins of 14 and 34; it begins at 52."""
+    curve = reliability_curve(MORE["calibration"])
+    found = [tuple(map(float, point)) for point in re.findall(r'cx="([^"]+)" cy="([^"]+)"', curve)]
+    expected = [(52 + 332 * 0.4375, 14 + 332 * 2 / 3), (52 + 332 * 0.95, 14 + 332 * 0.25)]
+    for point, place in zip(found, expected, strict=True):
+        assert point == pytest.approx(place, abs=0.06)
+
+
+def test_a_change_is_drawn_from_nothing_right_to_all_right() -> None:
+    curve = change_curve([(1, 1.0), (2, 0.5), (3, 0.0)], 0.75)
+    heights = [float(y) for y in re.findall(r'cy="([^"]+)"', curve)]
+    assert heights[1] - heights[0] == heights[2] - heights[1] > 20
+    assert f"M0 {(heights[0] + heights[1]) / 2:.1f}H" in curve
+    assert re.findall(r">([\d.]+)</text>", curve) == ["100.0", "1", "50.0", "2", "0.0", "3"]

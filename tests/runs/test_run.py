@@ -18,7 +18,8 @@ from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.arrays import load_arrays
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.figures import draw_confusion, draw_learning_curve, draw_mistakes, save_picture
+from mnist_mlp.report.curves import draw_learning_curve
+from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
 from mnist_mlp.report.scorecard import Mistake
 from mnist_mlp.runs.folder import Plan, is_finished, prepare
 from mnist_mlp.runs.job import Callbacks, Data, Job, run_one

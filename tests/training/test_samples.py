@@ -1,10 +1,13 @@
 """What a network is given while it trains."""
 
 import numpy as np
+import pytest
 
 from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
+from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
-from mnist_mlp.training.samples import Samples, distortion_of
+from mnist_mlp.training.samples import NO_DIGIT, Samples, distortion_of
+from mnist_mlp.training.trainer import Trainer
 
 RNG = np.random.default_rng
 
@@ -51,3 +54,72 @@ def test_targets_are_those_of_the_loss(few_digits: Digits) -> None:
     softmax = Samples(few_digits, Recipe(loss="softmax-cross-entropy", biases=True)).targets(labels)
     assert (softmax.sum(axis=1) == 1).all()
     np.testing.assert_array_equal(softmax.argmax(axis=1), labels)
+
+
+# Samples that are no digits
+
+MIXED = Recipe(hidden=30, epochs=1, biases=True, shuffle=True, batch_size=8, nondigits=0.25)
+
+
+def test_a_share_of_samples_that_are_no_digits_comes_in_between(few_digits: Digits) -> None:
+    samples = Samples(few_digits, MIXED)
+    assert len(samples) == 500
+    seen, images = [], []
+    for chunk in samples.chunks(96, RNG(1)):
+        labels = samples.labels(chunk)
+        assert 0 < (labels == NO_DIGIT).sum() < len(labels) / 2
+        digit = labels != NO_DIGIT
+        np.testing.assert_array_equal(
+            samples.images(chunk)[digit], few_digits.images.reshape(-1, 784)[chunk[digit]]
+        )
+        seen.append(labels)
+        images.append(samples.images(chunk)[~digit])
+    assert np.bincount(np.concatenate(seen)).tolist() == [*np.bincount(few_digits.labels), 100]
+    drawn = np.concatenate(images)
+    assert len(np.unique(drawn, axis=0)) > 90
+    assert not (drawn[:, None] == few_digits.images.reshape(1, -1, 784)).all(axis=2).any()
+
+
+def test_the_same_seed_draws_the_same_and_another_seed_others(few_digits: Digits) -> None:
+    everything = np.arange(500)
+    one, same, other = (
+        Samples(few_digits, MIXED.with_settings({"seed": seed})).images(everything) for seed in (1, 1, 2)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one[:400] == other[:400]).all()
+    assert (one[400:] != other[400:]).any(axis=1).mean() > 0.9
+
+
+def test_all_targets_of_what_is_no_digit_are_low(few_digits: Digits) -> None:
+    labels = np.array([3, NO_DIGIT], np.uint8)
+    sigmoid = Samples(few_digits, MIXED).targets(labels)
+    assert sigmoid[1].tolist() == [np.float32(0.01)] * 10
+    assert sigmoid[0].tolist() == [np.float32(0.99) if i == 3 else np.float32(0.01) for i in range(10)]
+    softmax = Samples(few_digits, MIXED.with_settings({"loss": "softmax-cross-entropy"})).targets(labels)
+    assert softmax.tolist() == [[0, 0, 0, 1, 0, 0, 0, 0, 0, 0], [0] * 10]
+
+
+def test_accuracy_counts_digits_only(few_digits: Digits) -> None:
+    # A network that answers 3 to everything is right for the 3s among the digits; it hardly learns.
+    biases = np.zeros(10, np.float32)
+    biases[3] = 1
+    weights = np.zeros((30, 784), np.float32), np.zeros((10, 30), np.float32)
+    network = Network.from_arrays(weights, [np.zeros(30, np.float32), biases])
+    record = Trainer(network, few_digits, MIXED.with_settings({"learning_rate": 1e-9})).run_epoch()
+    assert record.accuracy == (few_digits.labels == 3).mean()
+
+
+@pytest.mark.parametrize("loss", ["cross-entropy", "softmax-cross-entropy"])
+def test_they_teach_a_network_to_answer_nothing(mnist_train: Digits, loss: str) -> None:
+    digits = mnist_train[:2000]
+
+    def largest_outputs(share: float) -> float:
+        settings = {"loss": loss, "nondigits": share, "epochs": 3, "learning_rate": 0.1, "momentum": 0.9}
+        recipe = MIXED.with_settings(settings)
+        trainer = Trainer(recipe.network(), digits, recipe)
+        while not trainer.finished:
+            trainer.run_epoch()
+        images = Samples(digits, MIXED.with_settings({"seed": 9})).images(np.arange(2000, 2500))
+        return float(trainer.network().forward(scale_pixels(images)).max(axis=1).mean())
+
+    assert largest_outputs(0.25) < largest_outputs(0.0) - 0.15

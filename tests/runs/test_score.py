@@ -1,0 +1,87 @@
+"""Scoring a network: what stands in its scorecard besides what is right and wrong."""
+
+import numpy as np
+import pytest
+
+from mnist_mlp.digits.changes import CHANGES
+from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.nn.network import Network
+from mnist_mlp.report.scorecard import Scorecard, ScoreError
+from mnist_mlp.report.trust import answers_above, calibration_of
+from mnist_mlp.runs.score import score
+from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.scoring import threshold_for
+from mnist_mlp.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def network(few_digits: Digits) -> Network:
+    recipe = RECIPES["fast"].with_settings({"hidden": 30})
+    network = recipe.network()
+    train(network, few_digits, recipe)
+    return network
+
+
+def test_outputs_threshold_and_calibration_are_those_of_the_digits(
+    network: Network, few_test_digits: Digits
+) -> None:
+    outputs, labels = network.forward(scale_pixels(few_test_digits.images)), few_test_digits.labels
+    card = score(network, few_test_digits, threshold=0.4, seconds={"load": 1.5}, facts={"seed": 7})
+    assert card.accuracy == (outputs.argmax(axis=1) == labels).mean()
+    assert card.more["answers"] == answers_above(labels, outputs, 0.4)
+    assert card.more["calibration"] == calibration_of(labels, outputs)
+    assert card.seed == 7
+    assert card.seconds["load"] == 1.5 > card.seconds["score"] > 0
+    assert Scorecard.from_json(card.to_json()).more == card.more
+
+
+def test_refused_are_the_non_digits_below_the_threshold(network: Network, few_test_digits: Digits) -> None:
+    def refused(threshold: float) -> int:
+        card = score(network, few_test_digits, threshold=threshold, seconds={}, facts={})
+        assert card.more["nondigits"]["drawn"] == 1000
+        return int(card.more["nondigits"]["refused"])
+
+    assert refused(0.0) == 0
+    assert refused(1.01) == 1000
+    assert 0 < refused(0.3) <= refused(0.6) < 1000
+    assert refused(0.6) == refused(0.6)  # the same images each time
+
+
+def test_what_needs_a_threshold_or_all_digits_is_left_out(network: Network, few_test_digits: Digits) -> None:
+    plain = score(network, few_test_digits, seconds={}, facts={})
+    assert plain.more.keys() == {"calibration"}
+    ones = few_test_digits[few_test_digits.labels == 1]
+    assert score(network, ones, threshold=0.5, seconds={}, facts={}).more.keys() == {"answers", "calibration"}
+
+
+def test_robustness_has_the_accuracy_after_each_change(network: Network, few_test_digits: Digits) -> None:
+    told: list[tuple[int, int]] = []
+    digits = few_test_digits[:100]
+    card = score(
+        network, digits, robustness=True, on_change=lambda *done: told.append(done), seconds={}, facts={}
+    )
+    rows = card.more["robustness"]
+    assert [(row["change"], row["amount"], row["unit"]) for row in rows] == [
+        (change.name, amount, change.unit) for change in CHANGES for amount in change.amounts
+    ]
+    assert told == [(number, len(rows)) for number in range(1, len(rows) + 1)]
+    paler = np.rint(digits.images * 0.25).astype(np.uint8)
+    right = network.predict(scale_pixels(paler)) == digits.labels
+    assert [row["accuracy"] for row in rows if row["change"] == "lower contrast"][-1] == right.mean()
+    shifted = [row["accuracy"] for row in rows if row["change"] == "shifted along an axis"]
+    assert shifted[-1] < card.accuracy - 0.2
+
+
+def test_outputs_that_are_not_finite_cannot_be_scored(few_test_digits: Digits) -> None:
+    broken = Network.from_arrays([np.full((10, 784), 1e308)], activations=["linear"])
+    with np.errstate(over="ignore"), pytest.raises(ScoreError, match="not finite"):
+        score(broken, few_test_digits, seconds={}, facts={})
+
+
+@pytest.mark.parametrize(("count", "open_"), [(1, 0), (99, 0), (100, 1), (1000, 10)])
+def test_the_threshold_leaves_a_hundredth_of_the_digits_open(count: int, open_: int) -> None:
+    outputs = np.zeros((count, 10))
+    outputs[:, 4] = np.linspace(0.1, 0.9, count)[::-1] if count < 1000 else np.arange(1000) / 1000
+    threshold = threshold_for(outputs)
+    assert threshold == round(threshold, 2) == round(np.sort(outputs[:, 4])[open_], 2)
+    assert abs((outputs.max(axis=1) < threshold).sum() - open_) <= 1
