@@ -119,10 +119,10 @@ def draw_robustness(axes: "Axes", robustness: Sequence[Mapping[str, Any]], uncha
     kinds = groupby(robustness, key=lambda row: (row["change"], row["unit"]))
     curves = [(kind, [(row["amount"], row["accuracy"]) for row in rows]) for kind, rows in kinds]
     rows = -(-len(curves) // _COLUMNS)
-    width, height = 1 / _COLUMNS, 1 / rows
+    width, height = 1 / (_COLUMNS - 0.16), 1 / (rows - 0.2)  # with the gap after each but the last
     for number, ((change, unit), points) in enumerate(curves):
         row, column = divmod(number, _COLUMNS)
-        place = (column * width, 1 - (row + 1) * height + 0.22 * height, 0.84 * width, 0.55 * height)
+        place = (column * width, 1 - (row + 0.8) * height, 0.84 * width, 0.55 * height)
         _draw_change(axes.inset_axes(place), points, unchanged, f"{change}, {unit}")
     axes.set_axis_off()
     note = f"percent right after each change; gray line: {percent(unchanged)} on the digits as they are"

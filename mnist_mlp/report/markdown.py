@@ -60,8 +60,8 @@ def _trust(card: Scorecard) -> Iterable[str]:
         yield "## I don't know"
         share = percent(answers["answered_right"] / answers["answered"] if answers["answered"] else None)
         yield (
-            f"An output below {answers['threshold']:.2f} is no answer. This leaves {answers['left_open']:,} of "
-            f"{card.total:,} digits open; {share} of the others are right."
+            f"An output below {answers['threshold']:.2f} is no answer. This leaves {answers['left_open']:,} "
+            f"of {card.total:,} digits open; {share} of the others are right."
         )
         if nondigits := card.more.get("nondigits"):
             refused = percent(nondigits["refused"] / nondigits["drawn"])

@@ -1,6 +1,7 @@
 """The results of a run as files: the model, pictures, and the scorecard for people and for programs."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +126,9 @@ def _draw(folder: Path, card: Scorecard, digits: Digits, history: Sequence[Epoch
         save("calibration.png", lambda axes: draw_reliability(axes, calibration), (5.6, 5.6))
     if robustness := card.more.get("robustness"):
         save("robustness.png", lambda axes: draw_robustness(axes, robustness, card.accuracy), (7.2, 8.0))
+    else:  # one from an earlier evaluation would tell of other scores
+        with suppress(OSError):
+            (folder / "robustness.png").unlink(missing_ok=True)
     return drawn
 
 

@@ -26,8 +26,8 @@ def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
     assert second == f"digits {test_csv}"
     assert third.startswith(f"accuracy {100 * of_run['accuracy']:.2f} % ")
     assert shown.err == "\nwritten to scored\n"
-    written = {"scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png", "report.html"}
-    assert files(Path("scored")) == written
+    pictures = {"confusion_matrix.png", "mistakes.png", "calibration.png"}
+    assert files(Path("scored")) == {"scorecard.json", "scorecard.md", "report.html", *pictures}
     for card in (
         json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),
         json.loads(Path("scored", "scorecard.json").read_text()),
@@ -35,6 +35,36 @@ def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
         assert list(card.pop("data")) == [test_csv.name]
         assert card.pop("seconds").keys() == {"load", "score"}
         assert card.items() <= of_run.items()
+
+
+def test_robustness_is_told_in_text_json_and_pictures(run: Path, test_csv: Path) -> None:
+    evaluate = ["evaluate", run, "--test-csv", test_csv, "--robustness"]
+    shown = call(*evaluate, "--out", "scored")
+    assert shown.code == 0
+    card = json.loads(Path("scored", "scorecard.json").read_text())
+    rotated = [row for row in card["robustness"] if row["change"] == "rotated"]
+    assert [(row["amount"], row["unit"]) for row in rotated] == [(5 * i, "degrees") for i in range(1, 7)]
+    told = "  ".join(f"{row['amount']}: {100 * row['accuracy']:.1f}" for row in rotated)
+    assert f"\nrotated, degrees               {told}\n" in shown.out
+    answers = card["answers"]
+    share = 100 * answers["answered_right"] / answers["answered"]
+    assert f"\nnot sure of {answers['left_open']} digits; of the others {share:.2f} % right; " in shown.out
+    assert Path("scored", "robustness.png").stat().st_size > 10_000
+    assert "![robustness](robustness.png)" in Path("scored", "scorecard.md").read_text()
+    assert "What it withstands" in Path("scored", "report.html").read_text("utf-8")
+    again = json.loads(call(*evaluate, "--json").out)
+    assert again["robustness"] == card["robustness"]
+    # Without it, what an earlier one wrote about it does not stay beside the new scores.
+    assert call(*evaluate[:-1], "--out", "scored").code == 0
+    assert "robustness" not in json.loads(Path("scored", "scorecard.json").read_text())
+    assert not Path("scored", "robustness.png").exists()
+
+
+def test_progress_counts_the_changes_on_a_terminal(run: Path, test_csv: Path) -> None:
+    shown = call("evaluate", run, "--test-csv", test_csv, "--robustness", terminal=True)
+    assert "changed sets of digits" in shown.err
+    assert "45/45" in shown.err
+    assert "changed sets" not in call("evaluate", run, "--test-csv", test_csv, terminal=True).err
 
 
 def test_the_newest_run_is_evaluated_where_none_is_named(run: Path, test_csv: Path) -> None:

@@ -30,6 +30,16 @@ def test_the_answer_is_that_of_the_network(run: Path, test_csv: Path, few_test_d
     assert [(digit, note) for digit, _, note in bars if note] == [("0", "answer, true digit")]
 
 
+def test_below_the_threshold_the_network_is_not_sure(run: Path, test_csv: Path) -> None:
+    network, show = Network.load(run / "model.safetensors"), ["show-digit", 3, "--csv", test_csv]
+    largest = max(json.loads(call(*show, "--model", run, "--json").out)["outputs"])
+    for threshold, sure in ((largest - 0.01, True), (largest, True), (largest + 0.01, False), (None, True)):
+        network.save("model.safetensors", {} if threshold is None else {"threshold": threshold})
+        words = f"\nnot sure: its largest output is below {threshold or 0:.2f}\n"
+        assert (words in call(*show, "--model", "model.safetensors").out) is not sure
+        assert json.loads(call(*show, "--model", "model.safetensors", "--json").out)["sure"] is sure
+
+
 def test_the_digits_of_mnist_are_known_by_number(test_csv: Path) -> None:
     for split, number, label in (("test", 0, 7), ("train", 0, 5), ("train", 59_999, 8)):
         shown = call("show-digit", number, "--split", split, "--data-dir", ROOT / "data")

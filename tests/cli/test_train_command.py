@@ -45,7 +45,7 @@ def test_training_shows_its_progress_and_ends_with_the_scorecard(trained: tuple[
 def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome]) -> None:
     folder, shown = trained
     ending = shown.err.split("all of it is in ")[1]
-    assert ending.startswith(f"{folder}:\n  scorecard.md, model.safetensors and pictures\n")
+    assert ending.startswith(f"{folder}:\n  report.html, scorecard.md, model.safetensors and pictures\n")
     assert ending.endswith("a better recipe:\n  mnist-mlp train --recipe book\n")
     hint = re.search(r"(?m)^  mnist-mlp (show-digit \d+ .*)$", ending)
     assert hint
@@ -72,7 +72,7 @@ def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None
     rows = [(str(run["seed"]), percent(run["accuracy"])) for run in card["runs"]]
     assert re.findall(r"(?m)^ +(\d)  +(\d+\.\d\d %) ", shown.out) == rows
     assert re.findall(r"(?m)^([12]/2)  seed [78]  ", shown.err) == ["1/2", "2/2"]
-    assert "  scorecard.md, for each seed a folder with its model and pictures\n" in shown.err
+    assert "  scorecard.md, for each seed a folder with its model, report.html and pictures\n" in shown.err
     first = call("evaluate", "my run", "--test-csv", test_csv)  # where a single model is wanted
     assert first.err == "my run: several seeds; taking the first, seed-7\n"
     assert call("evaluate", "my run/seed-8", "--test-csv", test_csv).err == ""

@@ -28,8 +28,8 @@ def test_a_scorecard_is_this_page() -> None:
 def test_what_answers_are_worth_and_what_is_withstood_is_told() -> None:
     page = scorecard_page(card_for(LABELS, ANSWERS, more=MORE))
     for section in (
-        "## I don't know\n\nAn output below 0.50 is no answer. This leaves 3 of 7 digits open; 75.00 % of the "
-        "others are right.\n\nOf 1,000 drawn images that are no digits, 70.50 % get no answer.\n\n",
+        "## I don't know\n\nAn output below 0.50 is no answer. This leaves 3 of 7 digits open; 75.00 % of "
+        "the others are right.\n\nOf 1,000 drawn images that are no digits, 70.50 % get no answer.\n\n",
         "are off by 6.25 % (expected calibration error).\n\n"
         "| output | answers | mean output | right |\n| --: | --: | --: | --: |\n"
         "| 0.4 to 0.5 | 3 | 0.438 | 33.33 % |\n| 0.9 to 1.0 | 4 | 0.950 | 75.00 % |\n\n",

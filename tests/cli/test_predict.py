@@ -1,0 +1,142 @@
+"""`mnist-mlp predict`: digits read from pictures."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import call
+from folders import files
+from numpy.typing import NDArray
+from PIL import Image
+
+from mnist_mlp.digits.images import Digits, scale_pixels
+from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.digits.photo import read_image
+from mnist_mlp.nn.network import Network
+
+pytestmark = pytest.mark.usefixtures("alone")
+
+PLACES = [(20, 20), (20, 180), (200, 60)]  # row and column of three digits, in two lines of writing
+SIZE = 84
+
+
+@pytest.fixture(scope="module")
+def page(few_test_digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A picture of the test digits 0 to 2, which are 7, 2 and 1, three times as large."""
+    paper = np.full((320, 300), 255, np.uint8)
+    for (row, column), image in zip(PLACES, few_test_digits.images, strict=False):
+        paper[row : row + SIZE, column : column + SIZE] -= np.kron(image, np.ones((3, 3), np.uint8))
+    path = tmp_path_factory.mktemp("pictures") / "page.png"
+    Image.fromarray(paper).save(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def outputs(page: Path, run: Path) -> NDArray[np.float32]:
+    """What the network of the run answers to the three digits."""
+    return Network.load(run / "model.safetensors").forward(scale_pixels(read_image(page).images))
+
+
+def with_threshold(run: Path, threshold: float) -> Path:
+    """The same network with another threshold."""
+    Network.load(run / "model.safetensors").save(Path("model.safetensors"), {"threshold": threshold})
+    return Path("model.safetensors")
+
+
+def test_json_has_lines_digits_outputs_and_boxes(page: Path, run: Path, outputs: NDArray[np.float32]) -> None:
+    (facts,) = json.loads(call("predict", page, "--model", with_threshold(run, 0.0), "--json").out)
+    assert facts.keys() == {"image", "lines", "digits"}
+    assert facts["image"] == str(page)
+    a, b, c = (str(answer) for answer in outputs.argmax(axis=1))
+    assert facts["lines"] == [a + b, c]
+    assert [len(line) for line in facts["digits"]] == [2, 1]
+    digits = [digit for line in facts["digits"] for digit in line]
+    for digit, row, (top, left) in zip(digits, outputs, PLACES, strict=True):
+        assert digit.keys() == {"digit", "output", "outputs", "box"}
+        np.testing.assert_allclose(digit["outputs"], row, atol=1e-6)
+        assert digit["digit"] == row.argmax()
+        assert digit["output"] == max(digit["outputs"])
+        x0, y0, x1, y1 = digit["box"]
+        assert left <= x0 < x1 <= left + SIZE
+        assert top <= y0 < y1 <= top + SIZE
+
+
+def test_what_is_below_the_threshold_is_no_digit(page: Path, run: Path, outputs: NDArray[np.float32]) -> None:
+    least, *_, most = np.sort(outputs.max(axis=1))
+    model = with_threshold(run, float(least + most) / 2)
+    (facts,) = json.loads(call("predict", page, "--model", model, "--json").out)
+    found = [digit["digit"] for line in facts["digits"] for digit in line]
+    assert found[outputs.max(axis=1).argmin()] is None
+    assert found[outputs.max(axis=1).argmax()] is not None
+    texts = ["?" if digit is None else str(digit) for digit in found]
+    assert facts["lines"] == [texts[0] + texts[1], texts[2]]
+    shown = call("predict", page, "--model", model).out
+    assert shown.startswith(f"{texts[0]}{texts[1]}\n{texts[2]}\n")
+    assert shown.count("no digit: its largest output is below") == texts.count("?") >= 1
+
+
+def test_few_digits_are_shown_with_their_bars_and_many_are_not(page: Path, run: Path) -> None:
+    shown = call("predict", page, "--model", run).out
+    assert shown.count("  answer\n") == 3
+    row = np.asarray(Image.open(page))[:140]
+    Image.fromarray(np.hstack([row, row])).save("four.png")
+    assert call("predict", "four.png", "--model", run).out.count("\n") == 1
+
+
+def test_several_pictures_are_read_one_after_the_other(page: Path, run: Path) -> None:
+    Image.new("L", (50, 50), 255).save("blank.png")
+    shown = call("predict", page, "blank.png", "--model", run)
+    assert shown.code == 0
+    assert shown.out.startswith(f"{page}:\n")
+    assert shown.out.endswith("blank.png:\nnothing to read\n")
+    facts = json.loads(call("predict", "blank.png", page, "--model", run, "--json").out)
+    assert facts[0] == {"image": "blank.png", "lines": [], "digits": []}
+    assert facts[1]["image"] == str(page)
+
+
+def test_a_hyphen_reads_standard_input(page: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(page.read_bytes())))
+    assert call("predict", "-", "--model", run).out == call("predict", page, "--model", run).out
+
+
+def test_digits_are_written_with_the_labels_given(page: Path, run: Path) -> None:
+    shown = call("predict", page, "--model", run, "--csv", "mine.csv", "--labels", "721")
+    assert shown.err == "mine.csv: 3 digits, with the labels given\n"
+    digits = read_csv(Path("mine.csv"))
+    assert digits.labels.tolist() == [7, 2, 1]
+    np.testing.assert_array_equal(digits.images, read_image(page).images)
+    wrong = call("predict", page, "--model", run, "--csv", "other.csv", "--labels", "72")
+    assert wrong.code == 1
+    assert "--labels names 2 digits, but 3 were found" in wrong.err
+    assert not Path("other.csv").exists()
+
+
+def test_without_labels_the_answers_are_written(page: Path, run: Path, outputs: NDArray[np.float32]) -> None:
+    shown = call("predict", page, "--model", run, "--csv", "mine.csv")
+    assert "with the network's answers as labels; correct them" in " ".join(shown.err.split())
+    assert read_csv(Path("mine.csv")).labels.tolist() == outputs.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("labels", [["--labels", "721"], ["--csv", "a.csv", "--labels", "7x"]])
+def test_labels_are_digits_and_go_with_a_csv_file(page: Path, run: Path, labels: list[str]) -> None:
+    shown = call("predict", page, "--model", run, *labels)
+    assert (shown.code, shown.out) == (2, "")
+    assert "digits, which go with --csv" in shown.err
+    assert files() == set()
+
+
+def test_the_steps_of_each_picture_have_a_folder_of_their_own(page: Path, run: Path) -> None:
+    assert call("predict", page, "--model", run, "--steps", "one").code == 0
+    assert files(Path("one")) == {"sheet.png", "line-1.png", "line-2.png"}
+    assert call("predict", page, page, "--model", run, "--steps", "two").code == 0
+    assert files(Path("two")) == {f"{n}-page/{name}" for n in (1, 2) for name in files(Path("one"))}
+
+
+def test_what_is_no_picture_is_one_line(page: Path, run: Path) -> None:
+    Path("text.png").write_text("no picture")
+    Path("folder").mkdir()
+    for name in ("text.png", "folder", "missing.png"):
+        assert call("predict", page, name, "--model", run, "--csv", "mine.csv").line.startswith(f"{name}: ")
+    assert files() == {"text.png"}
