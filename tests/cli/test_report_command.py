@@ -25,7 +25,7 @@ def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
 
 def test_it_is_opened_in_the_browser_where_there_is_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)))
+    monkeypatch.setattr("webbrowser.open", opened.append)
     shown = call("report", run, "--out", "a page.html", "--open")
     assert opened == [Path("a page.html").absolute().as_uri()]
     assert shown.code == 0

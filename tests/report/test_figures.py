@@ -130,7 +130,8 @@ def test_a_reliability_curve_has_a_point_for_each_group_with_answers(axes: Axes)
 def test_robustness_is_a_small_curve_for_each_change_on_the_same_scale(axes: Axes) -> None:
     assert curves.draw_robustness(axes, MORE["robustness"], 0.95) is axes
 
-    rotated, blurred = axes.child_axes
+    panels: list[Any] = axes.child_axes
+    rotated, blurred = panels
     assert [panel.get_title("left") for panel in (rotated, blurred)] == [
         "rotated, degrees",
         "blurred, pixels",

@@ -66,6 +66,7 @@ def test_a_share_of_samples_that_are_no_digits_comes_in_between(few_digits: Digi
     assert len(samples) == 500
     seen, images = [], []
     for chunk in samples.chunks(96, RNG(1)):
+        assert not isinstance(chunk, slice)
         labels = samples.labels(chunk)
         assert 0 < (labels == NO_DIGIT).sum() < len(labels) / 2
         digit = labels != NO_DIGIT

@@ -1,0 +1,61 @@
+"""Print recipes side by side as Markdown tables: `python -m scripts.ladder RUN...` of finished runs.
+
+Each run is of one recipe: `mnist-mlp train --recipe fast --repeats 5 --out runs/fast`. All figures are means
+over its seeds. The changed digits are scored here, which takes seconds for each network.
+"""
+
+import statistics
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import find_data_folder, load_mnist
+from mnist_mlp.report.scorecard import Scorecard, percent
+from mnist_mlp.runs.folder import MODEL, load_model
+from mnist_mlp.runs.results import read_card
+from mnist_mlp.runs.score import score
+
+
+def main(runs: Sequence[str], digits: Digits) -> None:
+    ladder = {run: [_scored(folder, digits) for folder in _folders(Path(run))] for run in runs}
+    names = [str(seeds[0].recipe["name"]) for seeds in ladder.values()]
+    head = ["recipe", "seeds", "accuracy", "training, s", "calibration error", "left open", "refused"]
+    _print_table(head, ([name, *_row(seeds)] for name, seeds in zip(names, ladder.values(), strict=True)))
+    changes = next(iter(ladder.values()))[0].more["robustness"]
+    rows = [[f"{change['change']}, {change['amount']:g} {change['unit']}"] for change in changes]
+    for seeds in ladder.values():
+        for i, row in enumerate(rows):
+            row.append(percent(statistics.fmean(card.more["robustness"][i]["accuracy"] for card in seeds)))
+    _print_table(["change", *names], rows)
+
+
+def _folders(run: Path) -> list[Path]:
+    return sorted(run.glob("seed-*"), key=lambda folder: (len(folder.name), folder)) or [run]
+
+
+def _scored(folder: Path, digits: Digits) -> Scorecard:
+    model, card = load_model(folder / MODEL), read_card(folder)
+    scored = score(model.network, digits, threshold=model.threshold, robustness=True, seconds={}, facts={})
+    return scored.with_facts(recipe=card.recipe, seconds=card.seconds)
+
+
+def _row(seeds: Sequence[Scorecard]) -> Iterable[str]:
+    accuracies = [card.accuracy for card in seeds]
+    spread = f" \N{PLUS-MINUS SIGN} {100 * statistics.stdev(accuracies):.2f}" if len(seeds) > 1 else ""
+    yield str(len(seeds))
+    yield f"{100 * statistics.fmean(accuracies):.2f}{spread} %"
+    yield f"{statistics.fmean(card.seconds['train'] for card in seeds):.1f}"
+    yield percent(statistics.fmean(c.more["calibration"]["expected_calibration_error"] for c in seeds))
+    yield percent(statistics.fmean(card.more["answers"]["left_open"] / card.total for card in seeds))
+    nondigits = [card.more["nondigits"] for card in seeds]
+    yield percent(statistics.fmean(counts["refused"] / counts["drawn"] for counts in nondigits))
+
+
+def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    lines = [head, [":--", *["--:"] * (len(head) - 1)], *rows]
+    print("\n".join(f"| {' | '.join(line)} |" for line in lines), end="\n\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:], load_mnist(find_data_folder(), "test"))
