@@ -36,7 +36,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "best": {
         **BOTH, "loss": "softmax-cross-entropy", "epochs": 60, "batch_size": 128, "learning_rate": 0.0015,
         "optimizer": "adam", "decay_fraction": 0.8, "center_hidden": True,
-        "rotation": 10, "scale": 0.08, "shear": 0.08, "shift": 1.2, "elastic": 23, "nondigits": 0.1,
+        "rotation": 10, "scale": 0.08, "shear": 0.08, "shift": 1.3, "elastic": 23, "nondigits": 0.1,
     },
 }  # fmt: skip
 
