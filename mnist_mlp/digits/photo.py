@@ -24,6 +24,7 @@ Boxes = NDArray[np.integer[Any]]
 
 _MOST_PARTS = 500  # a page of digits has fewer parts, noise has more
 _LEAST_SIDE = 8
+_CLEARLY = 0.3  # by how much the score of halves must exceed that of the whole
 _EIGHT = np.ones((3, 3), bool)  # pixels that touch at a corner belong together
 
 
@@ -90,7 +91,7 @@ def find_parts(ink: Ink) -> tuple[Labels, Boxes]:
     """
     labels, boxes = _numbered(ndimage.label(without_rules(ink), _EIGHT)[0])
     tall = usual_height(labels, boxes)
-    gap = round(0.025 * tall)  # from either side: a break of a twentieth of a digit's height is closed
+    gap = round(0.015 * tall)  # from either side: breaks of up to 3 percent of a digit's height are closed
     if gap:
         near = ndimage.maximum_filter(labels > 0, 2 * gap + 1)
         labels, boxes = _numbered(ndimage.label(near, _EIGHT)[0] * (labels > 0))
@@ -219,11 +220,13 @@ def lines_of(boxes: Boxes, tall: float) -> list[list[int]]:
 def _halves(labels: Labels, box: NDArray[np.integer[Any]], label: int, tall: float) -> list[Boxes]:
     """Where a wide part may be cut: the boxes of both halves, for up to four columns with little ink."""
     left, top, right, bottom = box
-    if right - left < 1.05 * max(bottom - top, 0.7 * tall):
+    if right - left < 0.8 * max(bottom - top, 0.7 * tall):
         return []
     own = labels[top:bottom, left:right] == label
     profile = ndimage.gaussian_filter1d(own.sum(axis=0, dtype=float), 0.02 * len(own.T))
-    lows = np.flatnonzero(profile == ndimage.minimum_filter1d(profile, len(profile) // 12 + 1))
+    runs, count = ndimage.label(profile == ndimage.minimum_filter1d(profile, len(profile) // 12 + 1))
+    middles = ndimage.center_of_mass(runs > 0, runs, range(1, count + 1))
+    lows = np.array(middles).reshape(-1).round().astype(int)
     lows = lows[(lows > 0.2 * len(profile)) & (lows < 0.8 * len(profile))]
     return [
         np.array([[left, top, left + cut, bottom], [left + cut, top, right, bottom]])
@@ -237,9 +240,13 @@ def _height(ink: Ink) -> int:
 
 
 def _surest(whole: Glyph, pairs: list[list[Glyph]], score: Score) -> list[Glyph]:
-    """The whole, or the two halves of which the network is surer, even of the less sure one."""
-    choices = [[whole], *pairs]
-    return max(choices, key=lambda glyphs: float(score(np.stack([glyph.image for glyph in glyphs])).min()))
+    """The two halves of which the network is surest, even of the less sure one, or the whole."""
+
+    def least(glyphs: list[Glyph]) -> float:
+        return float(score(np.stack([glyph.image for glyph in glyphs])).min())
+
+    halves = max(pairs, key=least, default=[whole])
+    return halves if least(halves) > least([whole]) + _CLEARLY else [whole]
 
 
 def _glyph(
