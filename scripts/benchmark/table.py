@@ -104,7 +104,7 @@ def draw(axes: Axes, comparisons: Sequence[Comparison]) -> Axes:
     axes.axvline(1, color=INK, linewidth=1)
     axes.set_yticks(range(len(comparisons)), [comparison.what.replace("`", "") for comparison in comparisons])
     axes.set_ylim(len(comparisons) - 0.5, -0.5)
-    axes.set_title("How many times faster than others", loc="left", color=INK, fontsize=12, pad=10)
+    axes.set_title("How many times faster than others; right: mnist-mlp; the other", color=INK, fontsize=12)
     axes.grid(axis="x", color=FAINT)
     axes.set_axisbelow(True)
     axes.spines[:].set_visible(False)

@@ -109,6 +109,16 @@ def changed_gzip(data: bytes) -> SearchStrategy[bytes]:
     return changed_bytes(gzip.decompress(data)).map(lambda changed: gzip.compress(changed, 1))
 
 
+@st.composite
+def changed_csv(draw: DrawFn, data: bytes) -> bytes:
+    """A CSV file with a few numbers # written in other ways, good and bad, and perhaps other separators."""
+    cells = data.split(b",")
+    for place in draw(st.lists(st.integers(0, len(cells) - 1), max_size=3)):
+        form = draw(st.sampled_from([b"00#", b" #", b"#.0", b'"#"', b"+#", b"#_0", b"-#", b""]))
+        cells[place] = form.replace(b"#", cells[place])
+    return draw(st.sampled_from([b",", b";", b"\t"])).join(cells)
+
+
 def idx(shape: tuple[int, ...], kind: int = 8) -> bytes:
     """The header of an IDX file; kind 8 is unsigned bytes."""
     return bytes([0, 0, kind, len(shape)]) + b"".join(n.to_bytes(4, "big") for n in shape)

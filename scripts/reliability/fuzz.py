@@ -90,6 +90,9 @@ def readers(folder: Path) -> list[Reader]:
     def valid(*names: str) -> dict[str, bytes]:
         return {name: (folder / name).read_bytes() for name in names}
 
+    def read_rows(path: Path) -> None:
+        rows(read_csv(path))
+
     def read_pair(path: Path) -> None:
         try:
             rows(read_idx(path, folder / "labels"))
@@ -115,7 +118,7 @@ def readers(folder: Path) -> list[Reader]:
 
     texts, arrays = (files.hostile_json(), files.changed_json), (files.hostile_arrays(), files.changed_arrays)
     return [
-        Reader("csv", lambda path: rows(read_csv(path)), valid("a.csv", "b.csv.gz"), files.hostile_csv()),
+        Reader("csv", read_rows, valid("a.csv", "b.csv.gz"), files.hostile_csv(), files.changed_csv),
         Reader("idx", read_pair, valid("images", "labels"), files.hostile_idx()),
         Reader("gz", read_pair, valid("images.gz", "labels.gz"), files.hostile_gzip(), files.changed_gzip),
         Reader("model", read_model, valid(MODEL), *arrays),
