@@ -202,6 +202,7 @@ def fuzz(
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
+        report_multiple_bugs=False,
     )(given(st.sampled_from(list(reader.valid.values())).flatmap(changes))(attempt))
     try:
         for data in reader.hostile if hostile else ():
