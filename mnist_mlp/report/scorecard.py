@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp.errors import MnistMlpError, printable
+from mnist_mlp.report.trust import check_facts
 
 _FACTS = ("recipe", "seed", "data", "seconds", "versions", "machine")
 
@@ -205,7 +206,9 @@ class Scorecard:
         if Counter((m.label, m.predicted) for m in mistakes) != pairs:
             raise ValueError("the mistakes are not those of the confusion matrix")
         known = card._to_dict()
-        return replace(card, more={name: value for name, value in record.items() if name not in known})
+        more = {name: value for name, value in record.items() if name not in known}
+        check_facts(more)
+        return replace(card, more=more)
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,11 +1,27 @@
 """How far answers can be trusted: what a threshold leaves open, and how often outputs are right."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 BINS = 10  # of equal width, from output 0 to 1
+
+_COUNT = range(2**53)
+# What a scorecard tells of trust, as it stands in JSON; lists hold any of the forms that are given.
+_FORMS: dict[str, Any] = {
+    "answers": {"threshold": float, "left_open": _COUNT, "answered": _COUNT, "answered_right": _COUNT},
+    "nondigits": {"drawn": range(1, 2**53), "refused": _COUNT},
+    "calibration": {
+        "expected_calibration_error": float,
+        "bins": [
+            {"answers": range(1, 2**53), "output": float, "accuracy": float},
+            {"answers": range(1), "output": None, "accuracy": None},
+        ],
+    },
+    "robustness": [{"change": str, "amount": float, "unit": str, "accuracy": float}],
+}
 
 
 def answers_above(
@@ -58,3 +74,28 @@ def calibration_of(labels: NDArray[np.integer], outputs: NDArray[np.floating]) -
             error += answers / len(labels) * abs(output - accuracy)
         bins.append({"answers": answers, "output": output, "accuracy": accuracy})
     return {"expected_calibration_error": error, "bins": bins}
+
+
+def check_facts(facts: Mapping[str, Any]) -> None:
+    """Check that what a scorecard from a file tells of trust can be shown; other facts may be anything.
+
+    Raises:
+        ValueError: naming a fact of another form than it is written in.
+    """
+    for name, form in _FORMS.items():
+        if name in facts and not _fits(facts[name], form):
+            raise ValueError(f"{name} has another form")
+
+
+def _fits(value: object, form: object) -> bool:
+    match form:
+        case dict():
+            fits = isinstance(value, dict) and value.keys() == form.keys()
+            return fits and all(_fits(value[name], form[name]) for name in form)  # type: ignore[index]
+        case list():
+            return isinstance(value, list) and all(any(_fits(one, f) for f in form) for one in value)
+        case range():
+            return type(value) is int and value in form
+    if form is float:
+        return isinstance(value, int | float) and type(value) is not bool and abs(value) < 2**53
+    return value is None if form is None else isinstance(value, str)

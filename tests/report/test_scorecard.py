@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cards import ANSWERS, FACTS, LABELS, card_for
+from cards import ANSWERS, FACTS, LABELS, MORE, card_for
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -111,11 +111,11 @@ def test_json_has_the_keys_programs_rely_on() -> None:
 
 
 def test_json_is_read_back_with_what_else_stands_there() -> None:
-    text = card_for(LABELS, ANSWERS, **FACTS, more={"threshold": 0.39}).to_json()
+    text = card_for(LABELS, ANSWERS, **FACTS, more={**MORE, "threshold": 0.39}).to_json()
 
     card = Scorecard.from_json(text)
     assert card.to_json() == text
-    assert card.more == {"threshold": 0.39}
+    assert card.more == {**MORE, "threshold": 0.39}
     assert card.machine["threads"] == "2"
 
 
@@ -153,6 +153,12 @@ def corner(count: float) -> list[list[float]]:
         changed_card(recipe=None),
         changed_card(more=float("inf")),
         changed_card(seed="one"),
+        changed_card(answers=True),
+        changed_card(answers={**MORE["answers"], "left_open": "three"}),
+        changed_card(nondigits={"drawn": 0, "refused": 0}),
+        changed_card(calibration={"expected_calibration_error": 0.1, "bins": [{"answers": 3}]}),
+        changed_card(calibration={**MORE["calibration"], "expected_calibration_error": 10**400}),
+        changed_card(robustness=[{"change": "rotated", "amount": None, "unit": "degrees", "accuracy": 1}]),
     ],
 )
 def test_a_broken_scorecard_is_refused_in_one_line(text: str) -> None:
