@@ -212,7 +212,7 @@ RECIPES = {
             center_inputs=True,
             rotation=5.0,
             shift=0.7,
-            nondigits=0.2,
+            nondigits=0.3,
             validation=2000,
         ),
         Recipe(

@@ -31,7 +31,7 @@ CHANGES: dict[str, dict[str, Any]] = {
     "book": {"init": "normal-fan-in", "learning_rate": 0.1},
     "fast": {
         **BOTH, "loss": "cross-entropy", "epochs": 8, "batch_size": 32, "learning_rate": 0.5, "momentum": 0.9,
-        "rotation": 5, "shift": 0.7, "nondigits": 0.2,
+        "rotation": 5, "shift": 0.7, "nondigits": 0.3,
     },
     "best": {
         **BOTH, "loss": "softmax-cross-entropy", "epochs": 60, "batch_size": 128, "learning_rate": 0.0015,
