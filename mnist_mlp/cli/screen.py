@@ -38,7 +38,7 @@ class Screen:
         self._err = Console(
             stderr=True, quiet=quiet, soft_wrap=True, highlight=False, markup=False, emoji=False
         )
-        self._bars = sys.stderr.isatty() and not self._err.is_dumb_terminal and not quiet
+        self._bars = sys.stderr.isatty() and not self._err.is_dumb_terminal
 
     @property
     def width(self) -> int:

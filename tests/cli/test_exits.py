@@ -124,7 +124,7 @@ def test_too_little_memory_is_said(csvs: list[object]) -> None:
 def test_a_closed_pipe_ends_it_quietly_and_the_run_is_whole(csvs: list[object]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    process = start("train", *csvs, "--epochs", 1, "--hidden", 4, "--out", "run", "--quiet", stdout=writing)
+    process = start("train", *csvs, "--hidden", 4, "--out", "run", "--quiet", "--json", stdout=writing)
     os.close(writing)
     shown = end(process)
     assert (shown.code, shown.err) == (1, "")
@@ -132,11 +132,11 @@ def test_a_closed_pipe_ends_it_quietly_and_the_run_is_whole(csvs: list[object]) 
 
 
 @linux
-@pytest.mark.parametrize("command", ["--help", "--version", "evaluate"])
-def test_a_full_output_is_said(run: Path, test_csv: Path, command: str) -> None:
-    arguments = [run, "--test-csv", test_csv] if command == "evaluate" else []
+@pytest.mark.parametrize("arguments", [["--help"], ["check", "digits.csv", "--json"]], ids=" ".join)
+def test_a_full_output_is_said(test_csv: Path, arguments: list[str]) -> None:
+    shutil.copy(test_csv, "digits.csv")
     with Path("/dev/full").open("w") as full:
-        assert end(start(command, *arguments, stdout=full)).line == "output: No space left on device"
+        assert end(start(*arguments, stdout=full)).line == "output: No space left on device"
 
 
 @posix
