@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mnist_mlp import __version__
-from mnist_mlp.cli import check, download, evaluate, predict, report, show_digit, train
+from mnist_mlp.cli import check, compare, download, evaluate, predict, report, show_digit, sweep, train
 from mnist_mlp.cli.exits import exit_cleanly, run_app, safe_streams
 
 # Each command imports what it needs inside its function, so that --help need not wait for NumPy.
@@ -54,5 +54,5 @@ def _add(module: ModuleType) -> None:
     app.command(name.replace("_", "-"), epilog=epilog)(exit_cleanly(getattr(module, name)))
 
 
-for _module in (train, evaluate, predict, report, show_digit, check, download):
+for _module in (train, sweep, evaluate, compare, predict, report, show_digit, check, download):
     _add(_module)

@@ -142,13 +142,14 @@ class NetworksReport:
         seconds_each = (monotonic() - self._start) / (self._done - self._before)
         left = f"{_duration(seconds_each * (self._total - self._done))} left"
         if isinstance(outcome, Result):
-            what = f"{percent(outcome.card.accuracy)} in {sum(r.seconds for r in outcome.history):.1f} s"
+            seconds = sum(record.seconds for record in outcome.history)
+            what, why = f"{percent(outcome.card.accuracy)}  {seconds:.1f} s", ""
         else:
             self._failed += 1
-            what = f"failed: {outcome}"
+            what, why = "failed", f": {outcome}"
         setting = job.folder.parent.name + " " if "=" in job.folder.parent.name else ""
         count = f"{self._done:>{len(str(self._total))}}/{self._total}"
-        self._screen.note(f"{count}  {setting}seed {job.recipe.seed}  {what}, {left}")
+        self._screen.note(f"{count}  {what}  {left}  {setting}seed {job.recipe.seed}{why}")
         failed = f", {self._failed} failed" if self._failed else ""
         self._progress.update(self._task, completed=self._done, left=left + failed)
 

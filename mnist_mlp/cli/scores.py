@@ -1,10 +1,14 @@
 """Scorecards on the screen."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from textwrap import fill
 
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
+from mnist_mlp.report.sweeps import AS_GOOD, Row, label, table
+
+_MOST_ROWS = 20  # of a table of settings
 
 
 def show_scorecard(screen: Screen, card: Scorecard) -> None:
@@ -55,3 +59,18 @@ def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None
         for card in repeated.runs
     ]
     screen.table(["seed", "accuracy", "wrong", "training"], rows)
+
+
+def show_sweep(screen: Screen, rows: Sequence[Row], tested: RepeatedScorecard) -> None:
+    """Print the settings of a sweep, the best first, and what the best comes to on the test digits."""
+    headings, cells = table(rows[:_MOST_ROWS])
+    wrapped = [[fill(cell.replace(",", ", "), 36, break_on_hyphens=False) for cell in row] for row in cells]
+    screen.table([heading.replace("_", "\n") for heading in headings], wrapped)
+    if len(rows) > _MOST_ROWS:
+        screen.result(f"and {len(rows) - _MOST_ROWS:,} more, which are in scorecard.md")
+    if any(row.as_good_as(rows[0]) for row in rows[1:]):
+        screen.result(f"\n{AS_GOOD}")
+    spread = "" if tested.standard_deviation is None else f" ± {percent(tested.standard_deviation)}"
+    screen.result(
+        f"\nthe best, {label(rows[0].settings)}, on the test digits: {percent(tested.mean)}{spread}"
+    )

@@ -48,12 +48,7 @@ def draw_learning_curve(
         side = "left" if kept <= last / 2 else "right"
         text = f" epoch {kept} is kept "
         axes.text(kept, 0.02, text, transform=axes.get_xaxis_transform(), ha=side, color=GRAY)
-    least = min(every_wrong) / 1.25
-    ticks = _ticks(least, max(*every_wrong, 2 * least))
-    axes.set_yscale("log")
-    axes.set_ylim(ticks[0], least)
-    axes.set_yticks(ticks, [f"{100 - wrong:g} %" for wrong in ticks])
-    axes.minorticks_off()
+    scale_by_mistakes(axes, every_wrong)
     axes.set_xlim(min(1, last - 1), last)
     axes.locator_params(axis="x", nbins=8, integer=True)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelcolor="linecolor")
@@ -62,6 +57,16 @@ def draw_learning_curve(
     axes.grid(axis="y", color=FAINT)
     write_title(axes, "Accuracy by epoch", "training: before each update; the scale is wider toward 100 %")
     return make_plain(axes)
+
+
+def scale_by_mistakes(axes: "Axes", wrong: Sequence[float]) -> None:
+    """Make the axis logarithmic in the percentages of wrong answers, and label it by right ones."""
+    least = min(wrong) / 1.25
+    ticks = _ticks(least, max(*wrong, 2 * least))
+    axes.set_yscale("log")
+    axes.set_ylim(ticks[0], least)
+    axes.set_yticks(ticks, [f"{100 - wrong:g} %" for wrong in ticks])
+    axes.minorticks_off()
 
 
 def _ticks(least: float, greatest: float) -> list[float]:

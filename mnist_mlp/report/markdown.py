@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, most_confident, percent
+from mnist_mlp.report.sweeps import AS_GOOD, Row, label, table
 
 
 def scorecard_page(
@@ -51,6 +52,31 @@ def repeated_page(repeated: RepeatedScorecard, *, explanations: Mapping[str, str
         + f", {len(rows)} {'run' if len(rows) == 1 else 'runs'}. The runs differ only in the random seed.",
         _table(("seed", "accuracy", "wrong", "seconds"), rows),
         *_run_facts(repeated.runs[0], explanations),
+    )
+
+
+def sweep_page(
+    rows: Sequence[Row], tested: RepeatedScorecard, *, explanations: Mapping[str, str] = {}
+) -> str:
+    """What a sweep found as a page.
+
+    Args:
+        rows: the settings, the best first.
+        tested: the networks of the best setting, on the test digits.
+        explanations: as for `scorecard_page`.
+    """
+    held_out, deviation = tested.runs[0].recipe["validation"], tested.standard_deviation
+    return _page(
+        "# Sweep",
+        f"Each setting was judged by its networks' accuracy on {held_out:,} held-out training digits. The "
+        f"test digits were used once, for the best: `{label(rows[0].settings)}` came to "
+        f"**{percent(tested.mean)}**"
+        + (f", standard deviation {percent(deviation)}" if deviation is not None else "")
+        + f", on {tested.runs[0].total:,} test digits.",
+        "![the settings and their accuracy](sweep.png)",
+        _table(*table(rows)),
+        f"Mean and deviation (n - 1) of the networks of a setting, and mean time of a training; {AS_GOOD}.",
+        *_run_facts(tested.runs[0], explanations),
     )
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Self
 
 from mnist_mlp.errors import MnistMlpError, printable, quoted
 from mnist_mlp.files.arrays import OtherKindError
@@ -68,11 +68,17 @@ class Plan:
         RunError: if the last of the seeds is beyond what a recipe allows.
     """
 
+    KIND: ClassVar[str] = "run"
+    COMMAND: ClassVar[str] = "train"
+    REMEDY: ClassVar[str] = "start the run again with --force"
+
     recipe: Recipe
     repeats: int = 1
     places: DataPlaces = field(default_factory=DataPlaces)
 
     def __post_init__(self) -> None:
+        if type(self.repeats) is not int or self.repeats < 1:
+            raise RunError(f"repeats must be a whole number from 1, not {printable(self.repeats, 50)}")
         try:
             replace(self.recipe, seed=self.recipe.seed + self.repeats - 1)
         except RecipeError as error:
@@ -88,26 +94,24 @@ class Plan:
         return json.dumps({**asdict(self), "recipe": self.recipe.to_dict()}, indent=2) + "\n"
 
     @classmethod
-    def read(cls, folder: Path) -> "Plan":
+    def read(cls, folder: Path) -> Self:
         """Read the plan of a run's folder.
 
         Raises:
             RunError: if the folder holds none, or a broken one.
         """
-        path = folder / PLAN
+        path = folder / f"{cls.KIND}.json"
         if not path.exists():
-            raise RunError(f"{printable(folder)}: holds no run (no {PLAN}); name the folder that train wrote")
-        try:
-            values = json.loads(read_text(path, limit=1 << 16))
-            recipe = Recipe().with_settings(values.pop("recipe"))
-            places, repeats = DataPlaces(**values.pop("places")), values.pop("repeats")
-            if values or type(repeats) is not int or repeats < 1:
-                raise ValueError("its values make no sense")
-            return cls(recipe, repeats, places)
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MnistMlpError) as error:
             raise RunError(
-                f"{printable(path)}: broken: {printable(error, 100)}; start the run again with --force"
-            ) from None
+                f"{printable(folder)}: holds no {cls.KIND} (no {path.name}); "
+                f"name the folder that {cls.COMMAND} wrote"
+            )
+        try:
+            values = json.loads(read_text(path, limit=1 << 24))
+            recipe = Recipe().with_settings(values.pop("recipe"))
+            return cls(recipe, places=DataPlaces(**values.pop("places")), **values)
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MnistMlpError) as error:
+            raise RunError(f"{printable(path)}: broken: {printable(error, 100)}; {cls.REMEDY}") from None
 
     def check_same(self, asked: Mapping[str, object]) -> None:
         """Check that what is asked of a run that is resumed is what was asked at first.

@@ -32,7 +32,7 @@ class Data:
     """
 
     train: Digits
-    test: Digits | None
+    test: Digits | None = None
     seconds: float = 0.0
 
     @property

@@ -11,10 +11,12 @@ from mnist_mlp.files.atomic import read_text, write_text
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.curves import draw_learning_curve, draw_reliability, draw_robustness
 from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
-from mnist_mlp.report.markdown import repeated_page, scorecard_page
+from mnist_mlp.report.markdown import repeated_page, scorecard_page, sweep_page
 from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
-from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, load_model
+from mnist_mlp.report.sweep_figures import save_sweep_picture
+from mnist_mlp.report.sweeps import Row
+from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, is_finished, load_model
 from mnist_mlp.runs.job import Data
 from mnist_mlp.training.history import EpochRecord, best_epoch, history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
@@ -149,6 +151,16 @@ def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecar
     return repeated
 
 
+def write_sweep(folder: Path, rows: Sequence[Row], tested: RepeatedScorecard) -> None:
+    """Write what a sweep found: the settings, the best first, and what the best comes to on the test digits.
+
+    Raises:
+        StorageError: if a file cannot be written.
+    """
+    save_sweep_picture(folder / "sweep.png", rows, tested.runs[0].recipe["validation"])
+    write_text(folder / "scorecard.md", sweep_page(rows, tested, explanations=EXPLANATIONS))
+
+
 def read_card(folder: Path) -> Scorecard:
     """Read the scorecard of a finished run.
 
@@ -160,3 +172,17 @@ def read_card(folder: Path) -> Scorecard:
         return Scorecard.from_json(read_text(folder / SCORECARD))
     except ScoreError as error:
         raise RunError(f"{printable(folder / SCORECARD)}: {error}") from None
+
+
+def read_cards(folder: Path) -> list[Scorecard]:
+    """Read the scorecards of a finished run, one for each seed, or of the chosen networks of a sweep.
+
+    Raises:
+        RunError: if there is none, or one is broken.
+        StorageError: if one cannot be read.
+    """
+    run = folder / "chosen" if (folder / "chosen").is_dir() else folder
+    if not is_finished(run):
+        raise RunError(f"{printable(folder)}: holds no finished run (no {SCORECARD}); name a run's folder")
+    seeds = sorted(run.glob(f"seed-*/{SCORECARD}"), key=lambda path: (len(path.parent.name), path))
+    return [read_card(path.parent) for path in seeds] or [read_card(run)]

@@ -1,6 +1,9 @@
 """Carrying out a run in its folder: one training, or several with random seeds that count up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from mnist_mlp.errors import MnistMlpError, printable
@@ -9,7 +12,7 @@ from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.runs.folder import SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.runs.job import SILENT, Callbacks, Data, Job, Result, check_identity, identity_of, run_one
 from mnist_mlp.runs.results import read_card, write_model, write_repeated, write_scores
-from mnist_mlp.runs.workers import local_engine, run_all
+from mnist_mlp.runs.workers import Engine, local_engine, run_all
 from mnist_mlp.training.checks import examine_digits, examine_overlap
 
 _CHECKPOINT_SECONDS = 2.0  # between those of a worker
@@ -54,21 +57,45 @@ def carry_out_repeats(
     for warning in _examine(data):
         on_warning(warning)
     write_text(folder / "recipe.toml", plan.recipe.to_toml())
-    jobs = [Job(recipe, folder / f"seed-{recipe.seed}", _CHECKPOINT_SECONDS) for recipe in plan.recipes]
-    if left := [job for job in jobs if not prepare_job(job)]:
-        with local_engine(min(places, len(left)), data, folder) as engine:
-            for job, outcome in run_all(left, engine):
-                if not isinstance(outcome, Result):
-                    raise outcome
-                keep(job, outcome, data)
-                on_done(job, outcome)
-    cards = []
-    for job in jobs:
-        card = read_card(job.folder)
-        found = {"recipe": card.recipe, "data": card.data}
-        check_identity(job.folder / SCORECARD, found, identity_of(job.recipe, data))
-        cards.append(card)
-    return write_repeated(folder, cards)
+    jobs = [Job(recipe, folder / f"seed-{recipe.seed}") for recipe in plan.recipes]
+
+    def end_at_failure(job: Job, outcome: Result | MnistMlpError) -> None:
+        if isinstance(outcome, MnistMlpError):
+            raise outcome
+        on_done(job, outcome)
+
+    train_all(jobs, data, partial(local_engine, places, data, folder), end_at_failure)
+    return write_repeated(folder, [card_of(job, data) for job in jobs])
+
+
+def train_all(
+    jobs: Sequence[Job],
+    data: Data,
+    start: Callable[[], AbstractContextManager[Engine]],
+    on_done: OnDone,
+    *,
+    pictures: bool = True,
+) -> None:
+    """Train the networks that are not finished, several at once, and keep each as soon as it is done.
+
+    Args:
+        jobs: what to train.
+        data: the digits.
+        start: starts the engine that trains.
+        on_done: told what became of each, see `run_all`.
+        pictures: whether pictures are drawn for each.
+
+    Raises:
+        MnistMlpError: if something is in the way of all.
+    """
+    left = [replace(job, checkpoint_seconds=_CHECKPOINT_SECONDS) for job in jobs if not prepare_job(job)]
+    if not left:
+        return
+    with start() as engine:
+        for job, outcome in run_all(left, engine):
+            if isinstance(outcome, Result):
+                keep(job, outcome, data, pictures=pictures)
+            on_done(job, outcome)
 
 
 def prepare_job(job: Job) -> bool:
@@ -86,6 +113,19 @@ def prepare_job(job: Job) -> bool:
     if not finished:
         write_text(job.folder / "recipe.toml", job.recipe.to_toml())
     return finished
+
+
+def card_of(job: Job, data: Data) -> Scorecard:
+    """Read the scorecard of a finished job.
+
+    Raises:
+        RunError: if it is broken, or of another recipe or other digits.
+        StorageError: if it cannot be read.
+    """
+    card = read_card(job.folder)
+    found = {"recipe": card.recipe, "data": card.data}
+    check_identity(job.folder / SCORECARD, found, identity_of(job.recipe, data))
+    return card
 
 
 def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None:

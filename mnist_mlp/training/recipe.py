@@ -5,7 +5,7 @@ explanation from its field in `Recipe`.
 """
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -242,11 +242,11 @@ RECIPES = {
 }
 
 
-def load_recipe(name_or_file: str) -> Recipe:
+def load_recipe(name_or_file: str, *, without: Collection[str] = ()) -> Recipe:
     """Look up a named recipe, or read one from a TOML file.
 
     A file holds settings by name; those it leaves out are those of the recipe it names as ``base``, else
-    those of the tutorial.
+    those of the tutorial. Settings in `without` are not read.
 
     Raises:
         RecipeError: if there is no such recipe, or the file will not do.
@@ -262,7 +262,7 @@ def load_recipe(name_or_file: str) -> Recipe:
         )
         raise RecipeError(f"recipe {name_or_file!r:.80} is not known; {remedy}")
     try:
-        settings = read_settings(path)
+        settings = {name: value for name, value in read_settings(path).items() if name not in without}
         base = settings.pop("base", "tutorial")
         if not isinstance(base, str) or base not in RECIPES:
             raise RecipeError(f"base must be one of {', '.join(RECIPES)}, not {shown(base)}")

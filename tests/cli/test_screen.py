@@ -93,8 +93,8 @@ def test_each_of_several_networks_has_a_line(capsys: Captured, monkeypatch: pyte
         now[0] = 30.0
         report.on_done(Job(Recipe(seed=5), Path("run/seed-5")), TrainingError("its loss is not finite"))
     assert capsys.readouterr().err.splitlines() == [
-        "10/12  seed 4  90.00 % in 5.0 s, 0:20 left",
-        "11/12  seed 5  failed: its loss is not finite, 0:15 left",
+        "10/12  90.00 %  5.0 s  0:20 left  seed 4",
+        "11/12  failed  0:15 left  seed 5: its loss is not finite",
     ]
 
 

@@ -71,7 +71,7 @@ def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None
     assert shown.out.startswith(f"mean accuracy {percent(card['mean'])}, standard deviation ")
     rows = [(str(run["seed"]), percent(run["accuracy"])) for run in card["runs"]]
     assert re.findall(r"(?m)^ +(\d)  +(\d+\.\d\d %) ", shown.out) == rows
-    assert re.findall(r"(?m)^([12]/2)  seed [78]  ", shown.err) == ["1/2", "2/2"]
+    assert re.findall(r"(?m)^([12]/2)  .* left  seed [78]$", shown.err) == ["1/2", "2/2"]
     assert "  scorecard.md, for each seed a folder with its model, report.html and pictures\n" in shown.err
     first = call("evaluate", "my run", "--test-csv", test_csv)  # where a single model is wanted
     assert first.err == "my run: several seeds; taking the first, seed-7\n"

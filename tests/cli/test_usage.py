@@ -19,7 +19,7 @@ from mnist_mlp.cli.app import app
 from mnist_mlp.training.recipe import SETTINGS
 
 pytestmark = pytest.mark.usefixtures("alone")
-COMMANDS = ("train", "evaluate", "show-digit", "check", "download")
+COMMANDS = ("train", "sweep", "evaluate", "compare", "show-digit", "check", "download")
 
 
 def test_alone_it_shows_the_help() -> None:
@@ -52,7 +52,7 @@ def test_help_starts_without_the_heavy_libraries() -> None:
     code = """
 import contextlib, io, sys
 from mnist_mlp.cli.app import main
-for command in ([], ["train"], ["evaluate"], ["show-digit"], ["check"], ["download"]):
+for command in [], *([name] for name in sys.argv[1:]):
     sys.argv = ["mnist-mlp", *command, "--help"]
     with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as text:
         main()
@@ -60,7 +60,9 @@ for command in ([], ["train"], ["evaluate"], ["show-digit"], ["check"], ["downlo
     assert all(len(line) <= 80 for line in text.getvalue().splitlines())
 print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors") if name in sys.modules])
 """
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    shown = subprocess.run(
+        [sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, check=True
+    )
     assert shown.stdout == "[]\n"
 
 

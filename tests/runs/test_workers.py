@@ -1,22 +1,24 @@
 """Several trainings at once: repeats in worker processes, and what becomes of workers that are lost."""
 
 import json
+import multiprocessing
 import os
 import statistics
-from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 from pathlib import Path
+from time import monotonic, sleep
 
+import numpy as np
 import pytest
 from folders import RESULTS, files
 
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import temporary_name
+from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import Plan, find_model, prepare
 from mnist_mlp.runs.job import Data, Job, Result, run_one
 from mnist_mlp.runs.run import carry_out, carry_out_repeats
-from mnist_mlp.runs.workers import WorkerError, run_all
+from mnist_mlp.runs.workers import Engine, local_engine, run_all
 from mnist_mlp.training.recipe import Recipe, load_recipe
 from mnist_mlp.training.trainer import TrainingError
 
@@ -106,40 +108,58 @@ def test_a_link_in_the_place_of_a_seeds_folder_is_refused(data: Data, tmp_path: 
         repeat(tmp_path / "run", data)
 
 
-class LosingEngine:
-    """Runs jobs in this process, after it lost the worker of the seed 9 some times."""
-
-    places = 2
-
-    def __init__(self, data: Data, losses: int) -> None:
-        self.data, self.losses, self.submitted = data, losses, list[int]()
-
-    def submit(self, _place: int, job: Job) -> "Future[Result]":
-        self.submitted.append(job.recipe.seed)
-        future: Future[Result] = Future()
-        try:
-            if job.recipe.seed == 9 and self.submitted.count(9) <= self.losses:
-                raise BrokenProcessPool
-            future.set_result(run_one(job, self.data))
-        except Exception as error:
-            future.set_exception(error)
-        return future
-
-    def check(self) -> None:
-        """Nothing else can be amiss."""
+def test_what_a_person_can_mend_is_what_became_of_a_job(data: Data, tmp_path: Path) -> None:
+    jobs = [Job(replace(SMALL, validation=held_out), tmp_path, None) for held_out in (400, 50)]
+    with local_engine(2, data, tmp_path) as engine:
+        outcomes = {job.recipe.validation: outcome for job, outcome in run_all(jobs, engine)}
+    assert "leaves none of the 400 training digits" in str(outcomes[400])
+    assert isinstance(outcomes[50], Result)
 
 
 def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: Path) -> None:
-    jobs = [Job(replace(SMALL, seed=seed), tmp_path, None) for seed in (8, 9, 10)]
-    engine = LosingEngine(data, losses=2)
-    assert sorted(job.recipe.seed for job, _ in run_all(jobs, engine)) == [8, 9, 10]
-    assert engine.submitted.count(9) == 3
-    with pytest.raises(WorkerError, match="its worker was lost 3 times, perhaps for lack of memory; resume"):
-        list(run_all(jobs, LosingEngine(data, losses=3)))
+    endless = Job(replace(SMALL, epochs=100_000), tmp_path, None)
+    killed = set()
+    with local_engine(1, data, tmp_path) as engine:
+        future = engine.submit(endless)
+        while not future.done():
+            for process in multiprocessing.active_children():
+                process.kill()
+                killed.add(process.pid)
+            sleep(0.01)
+        assert len(killed) == 3
+        ((job, outcome),) = run_all([endless], Engine(lambda _: future))
+    assert job is endless
+    assert str(outcome) == "its worker was lost in each try, perhaps for lack of memory"
 
 
-def test_what_a_person_can_mend_is_what_became_of_a_job(data: Data, tmp_path: Path) -> None:
-    jobs = [Job(replace(SMALL, validation=held_out), tmp_path, None) for held_out in (400, 50)]
-    outcomes = {job.recipe.validation: outcome for job, outcome in run_all(jobs, LosingEngine(data, 0))}
-    assert "leaves none of the 400 training digits" in str(outcomes[400])
-    assert isinstance(outcomes[50], Result)
+def test_workers_that_are_killed_are_replaced_and_none_is_left(data: Data, tmp_path: Path) -> None:
+    jobs = [Job(replace(SMALL, seed=seed), tmp_path / str(seed), None) for seed in range(1, 6)]
+    (tmp_path / ".digits-of-a-killed-process").mkdir()
+    networks: dict[int, Network] = {}
+    with local_engine(2, data, tmp_path) as engine:
+        for job, outcome in run_all(jobs, engine):
+            assert isinstance(outcome, Result)
+            assert outcome.card.machine["threads"] == "1"
+            assert outcome.card.seconds["load"] == data.seconds
+            networks[job.recipe.seed] = outcome.network
+            if len(networks) in (1, 3):
+                for process in multiprocessing.active_children():
+                    process.kill()
+    assert multiprocessing.active_children() == []
+    assert files(tmp_path) == set()
+    assert [path.name for path in tmp_path.iterdir()] == []
+    for job in jobs:
+        alone = run_one(job, data).network
+        for found, expected in zip(networks[job.recipe.seed].weights, alone.weights, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_workers_end_at_once_whatever_stops_the_main_process(data: Data, tmp_path: Path) -> None:
+    long = Job(replace(SMALL, epochs=100_000), tmp_path, None)
+    begin = monotonic()
+    with pytest.raises(KeyboardInterrupt), local_engine(1, data, tmp_path) as engine:  # noqa: PT012
+        engine.submit(long)
+        raise KeyboardInterrupt
+    assert multiprocessing.active_children() == []
+    assert monotonic() - begin < 60
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,63 @@
+"""`mnist-mlp compare`: finished runs side by side."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mnist_mlp.cli.options import Json, complete_run
+
+EXAMPLES = """
+  mnist-mlp compare runs/*
+  mnist-mlp compare my-run your-run
+"""
+
+
+def compare(
+    runs: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RUN...", autocompletion=complete_run, help="Folders of finished runs or sweeps."
+        ),
+    ],
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE.csv", help="Write the table there as well.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Show how good finished runs are, what differs, and whether two differ by more than chance."""
+    from textwrap import fill
+
+    from mnist_mlp.cli.screen import Screen
+    from mnist_mlp.files.atomic import write_text
+    from mnist_mlp.report import compare as comparison
+    from mnist_mlp.report.sweeps import label
+    from mnist_mlp.runs.results import read_cards
+
+    screen = Screen()
+    found = [comparison.Run(str(run), read_cards(run)) for run in runs]
+    found.sort(key=lambda run: -run.accuracy)
+    difference = comparison.difference(*found) if len(found) == 2 else None
+    if csv is not None:
+        write_text(csv, comparison.to_csv(found))
+        screen.note(f"written to {csv}")
+    if json:
+        screen.json({"runs": comparison.to_dicts(found), "difference": difference and vars(difference)})
+        return
+    headings, cells = comparison.table(found)
+    for row in cells:  # a long path takes several lines
+        row[0] = fill(row[0].replace("/", "/ "), 34, break_on_hyphens=False).replace("/ ", "/")
+    screen.table(headings, cells)
+    lines = [
+        f"{run.name}: {label(settings).replace(',', ', ')}"
+        for run, settings in zip(found, comparison.differences(found), strict=True)
+        if settings
+    ]
+    sections = {"what differs": lines, "not the same data": comparison.data_lines(found)}
+    for title, lines in sections.items():
+        if lines:
+            screen.result(f"\n{title}:")
+        for line in lines:
+            screen.result(fill(line, screen.width - 1, initial_indent="  ", subsequent_indent="    "))
+    if difference is not None:
+        screen.result("\n" + fill(difference.sentence, screen.width - 1))

@@ -1,0 +1,278 @@
+"""`mnist-mlp sweep`: train many networks with different settings, and find the best."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from mnist_mlp.cli.exits import Stopped
+from mnist_mlp.cli.options import (
+    DataDir,
+    Jobs,
+    Json,
+    Mirror,
+    Offline,
+    RecipeName,
+    chosen_recipe,
+    complete_run,
+    cores,
+    parsed_option,
+)
+from mnist_mlp.errors import quoted
+
+if TYPE_CHECKING:
+    from mnist_mlp.cli.screen import Screen
+    from mnist_mlp.cli.sources import Source
+    from mnist_mlp.errors import MnistMlpError
+    from mnist_mlp.runs.job import Data, Job, Result
+    from mnist_mlp.runs.sweep import Sweep
+    from mnist_mlp.runs.workers import Engine
+
+EXAMPLES = """
+  mnist-mlp sweep --recipe fast learning_rate=0.1,0.2,0.5 --repeats 3
+  mnist-mlp sweep learning_rate=0.01..1 hidden=50..500 --samples 40
+"""
+
+
+def sweep(
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SETTING=VALUES]...",
+            help="Settings with values to try, as learning_rate=0.1,0.2, or as hidden=50..500: a range, from "
+            "which --samples are drawn. Or a recipe file with lists of values.",
+            show_default=False,
+        ),
+    ] = None,
+    recipe: RecipeName = None,
+    repeats: Annotated[
+        int,
+        typer.Option(min=1, max=1000, metavar="N", help="Networks of each setting, with seeds counting up."),
+    ] = 1,
+    validation: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Training digits, from the end, that judge. [default: 10000]"),
+    ] = None,
+    samples: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="Draw N settings at random, not all combinations.")
+    ] = None,
+    jobs: Jobs = None,
+    dask: Annotated[
+        str | None, typer.Option(metavar="ADDRESS", help="Train on a Dask cluster, as tls://host:8786.")
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Use a Dask cluster without TLS on other machines.")
+    ] = False,
+    part: Annotated[
+        str | None, typer.Option(metavar="K/N", help="Train only part K of N, as 3/30; --resume sums up.")
+    ] = None,
+    pictures: Annotated[
+        bool, typer.Option("--pictures", help="Draw pictures for each network, not only the chosen.")
+    ] = False,
+    data_dir: DataDir = None,
+    mirror: Mirror = None,
+    offline: Offline = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Folder of the sweep. [default: a new one under ./runs]"),
+    ] = None,
+    resume: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", autocompletion=complete_run, help="Go on with a sweep.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Train networks with many settings, judge them on held-out digits, and score the best."""
+    from mnist_mlp.cli.screen import Screen
+    from mnist_mlp.cli.sources import Source
+    from mnist_mlp.files.atomic import write_text
+    from mnist_mlp.files.lock import locked
+    from mnist_mlp.runs import folder as folders
+    from mnist_mlp.runs.job import Data
+    from mnist_mlp.runs.sweep import Sweep, is_left
+
+    screen, (k, parts) = Screen(), _part(part)
+    if dask and jobs:
+        raise typer.BadParameter("--jobs counts workers here, and --dask uses those of a cluster; choose one")
+    notes: list[str] = []
+    if resume is not None:
+        if values or recipe or samples or out:
+            raise typer.BadParameter("--resume goes on with what was asked; leave out settings and --out")
+        plan = Sweep.read(resume)
+    else:
+        plan, notes = _plan(values or [], recipe, samples, repeats, validation, data_dir)
+        if out is not None:
+            _check_free(out, plan, is_part=part is not None)
+    known = plan.places.data_dir
+    source = Source(data_dir or (Path(known) if known else None), mirror or [], offline)
+    data = Data(source.read("train", None, screen))  # workers never see the test digits
+    data.split(plan.recipe.validation)
+    for note in notes:
+        screen.note(note)
+    folder = resume or out or folders.new_folder("sweep")
+    scratch = folder / f".part-{k}-of-{parts}" if part else folder  # parts may share the sweep's folder
+    folders.make_folder(scratch)
+    start = _engine(data, scratch, jobs, dask, insecure=insecure)
+    with locked(scratch):
+        write_text(folder / "sweep.json", plan.to_json())
+        try:
+            _train(plan.jobs(folder)[k - 1 :: parts], data, screen, start, pictures=pictures)
+            if left := sum(map(is_left, plan.jobs(folder))):
+                screen.note(f"\n{left:,} networks are left for other parts; when they are done:")
+                screen.note(f"  mnist-mlp sweep --resume {quoted(folder)}")
+            else:
+                _conclude(folder, plan, data, source, screen, start, json=json)
+        except Stopped as stopped:
+            stopped.advice = f"; go on with\n  mnist-mlp sweep --resume {quoted(folder)}"
+            raise
+
+
+def _part(text: str | None) -> tuple[int, int]:
+    k, _, parts = (text or "1/1").partition("/")
+    if not (k.isdecimal() and parts.isdecimal() and 1 <= int(k) <= int(parts) <= 100_000):
+        raise typer.BadParameter(f"{text!r:.30} is no part; write K/N, as 3/30", param_hint="--part")
+    return int(k), int(parts)
+
+
+def _plan(
+    arguments: list[str],
+    recipe_name: str | None,
+    samples: int | None,
+    repeats: int,
+    validation: str | None,
+    data_dir: Path | None,
+) -> "tuple[Sweep, list[str]]":
+    """What is asked, of a recipe and choices from arguments or from lists of a recipe file; and in words."""
+    import numpy as np
+
+    from mnist_mlp.runs.folder import DataPlaces, RunError
+    from mnist_mlp.runs.grid import Range, SweepError, choices_in, parse_choices, settings_to_try
+    from mnist_mlp.runs.sweep import Sweep
+    from mnist_mlp.training.recipe import load_recipe, read_settings
+    from mnist_mlp.training.settings import RecipeError
+
+    base = chosen_recipe(recipe_name or "tutorial", {})
+    try:
+        choices: dict[str, Any] = {}
+        for argument in arguments:
+            if argument.endswith(".toml") and "=" not in argument:
+                if recipe_name is not None:
+                    raise SweepError(f"leave out --recipe: {argument} names the recipe it begins with")
+                choices |= choices_in(read_settings(Path(argument)))
+                base = load_recipe(argument, without=choices)
+            else:
+                choices |= parse_choices(argument)
+        if not choices:
+            raise SweepError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
+        settings = settings_to_try(list(choices.values()), samples, repeats, np.random.default_rng(base.seed))
+        common = dict(set.intersection(*(set(setting.items()) for setting in settings)))
+        settings = [{k: v for k, v in setting.items() if k not in common} for setting in settings]
+        held_out = parsed_option("validation", validation or str(base.validation or 10_000))
+        base = base.with_settings({**common, "validation": held_out})
+        plan = Sweep(
+            base, repeats, DataPlaces(data_dir=str(data_dir.absolute()) if data_dir else None), settings
+        )
+    except (SweepError, RecipeError, RunError) as error:
+        raise typer.BadParameter(str(error)) from None
+    if not held_out:
+        raise typer.BadParameter("a sweep needs held-out digits to judge settings", param_hint="--validation")
+    ranges = (choice for choice in choices.values() if isinstance(choice, Range))
+    notes = [
+        f"{r.name}: drawn evenly{' in its logarithm' * r.logarithmic} from {r.low:g} to {r.high:g}"
+        for r in ranges
+    ]
+    counts = (
+        f"{len(settings):,} setting{'s' * (len(settings) > 1)}, {repeats} network{'s' * (repeats > 1)} each"
+    )
+    return plan, [*notes, f"recipe {base.name}, {counts}, judged by {held_out:,} held-out training digits"]
+
+
+def _check_free(folder: Path, plan: "Sweep", *, is_part: bool) -> None:
+    """Check that a sweep may go into a folder, in which a part may find the same sweep."""
+    from mnist_mlp.runs.folder import RunError, check_free
+    from mnist_mlp.runs.sweep import Sweep
+
+    if not (folder / "sweep.json").exists():
+        check_free(folder, force=False)
+    elif not is_part or replace(Sweep.read(folder), places=plan.places).to_json() != plan.to_json():
+        raise RunError(
+            f"{folder}: holds {'another' if is_part else 'a'} sweep; choose another folder, or go on with "
+            f"--resume {quoted(folder)}"
+        )
+
+
+def _engine(
+    data: "Data", scratch: Path, jobs: int | None, dask: str | None, *, insecure: bool
+) -> "Callable[[], AbstractContextManager[Engine]]":
+    """What starts workers: here, or those of a cluster."""
+    if dask is None:
+        from mnist_mlp.runs.workers import local_engine
+
+        return partial(local_engine, jobs or cores(), data, scratch)
+    from mnist_mlp.runs.cluster import dask_engine
+
+    return partial(dask_engine, dask, data, insecure=insecure)
+
+
+def _train(
+    jobs: "Sequence[Job]",
+    data: "Data",
+    screen: "Screen",
+    start: "Callable[[], AbstractContextManager[Engine]]",
+    *,
+    pictures: bool,
+) -> None:
+    """Train what is left of these networks."""
+    from mnist_mlp.cli.progress import NetworksReport
+    from mnist_mlp.runs.run import train_all
+    from mnist_mlp.runs.sweep import has_failed, is_left, note_failure
+
+    with NetworksReport(screen, len(jobs), len(jobs) - sum(map(is_left, jobs))) as report:
+
+        def on_done(job: "Job", outcome: "Result | MnistMlpError") -> None:
+            note_failure(job, outcome)
+            report.on_done(job, outcome)
+
+        train_all([job for job in jobs if not has_failed(job)], data, start, on_done, pictures=pictures)
+
+
+def _conclude(
+    folder: Path,
+    plan: "Sweep",
+    data: "Data",
+    source: "Source",
+    screen: "Screen",
+    start: "Callable[[], AbstractContextManager[Engine]]",
+    *,
+    json: bool,
+) -> None:
+    """Choose the best setting, open the test digits for it, and show and write what was found."""
+    from mnist_mlp.cli.scores import show_sweep
+    from mnist_mlp.files.atomic import write_text
+    from mnist_mlp.report.sweeps import summarize, to_csv
+    from mnist_mlp.runs.grid import SweepError
+    from mnist_mlp.runs.results import write_sweep
+    from mnist_mlp.runs.sweep import entries_of, score_chosen
+
+    entries = entries_of(folder, plan, data)
+    write_text(folder / "results.csv", to_csv(entries))
+    rows = summarize(entries)
+    if rows[0].failed:
+        raise SweepError(f"{folder}: in each setting a network failed; failed.txt in its folder says why")
+    # Of settings that differ in epochs alone, the longest was trained, and the best may be another.
+    _train(plan.jobs_of(folder, rows[0].settings), data, screen, start, pictures=False)
+    test = source.read("test", None, screen)
+    tested = score_chosen(folder, plan, rows[0].settings, replace(data, test=test))
+    write_sweep(folder, rows, tested)
+    if json:
+        screen.json([entry.to_dict() for entry in entries])
+    else:
+        show_sweep(screen, rows, tested)
+    screen.note(
+        f"\nall of it is in {folder}: scorecard.md, results.csv, sweep.png; the best networks in chosen"
+    )
+    screen.note("to train one like them with all training digits:")
+    screen.note(f"  mnist-mlp train --recipe {quoted(folder / 'chosen.toml')} --validation 0")

@@ -1,0 +1,279 @@
+"""`mnist-mlp sweep`: from settings to a table, pictures and a chosen recipe."""
+
+import csv
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from commands import call, end, start
+from folders import files
+
+from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.mnist import write_csv
+from mnist_mlp.nn.network import Network
+from mnist_mlp.training.recipe import load_recipe
+
+pytestmark = pytest.mark.usefixtures("alone")
+SMALL = ["--recipe", "fast", "epochs=1", "--validation", "100"]
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory, few_digits: Digits, few_test_digits: Digits) -> Path:
+    """A folder of few digits under the names of MNIST's files."""
+    folder = tmp_path_factory.mktemp("mnist")
+    write_csv(few_digits, folder / "mnist_train.csv")
+    write_csv(few_test_digits, folder / "mnist_test.csv")
+    return folder
+
+
+@pytest.fixture
+def data_dir(alone: None, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
+    """The commands of the test read these digits."""
+    monkeypatch.setenv("MNIST_MLP_DATA", str(folder))
+
+
+def models(folder: str) -> dict[str, bytes]:
+    found = Path(folder).glob("*=*/seed-*/model.safetensors")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
+    asked = "hidden=5,10", "learning_rate=0.2,0.5", "--repeats", 2, "--jobs", 2
+    shown = call("sweep", *SMALL, *asked, "--out", "out")
+    assert shown.code == 0
+    assert shown.err.startswith(
+        "recipe fast, 4 settings, 2 networks each, judged by 100 held-out training\n  digits\n"
+    )
+    lines = re.findall(
+        r"(?m)^([1-8])/8  \d+\.\d\d %  0\.\d s  0:\d\d left  (hidden=.*) seed ([12])$", shown.err
+    )
+    assert [line[0] for line in lines] == list("12345678")
+    assert len({line[1:] for line in lines}) == 8
+    heading, *rows = shown.out.splitlines()[1:6]
+    assert heading.split() == ["hidden", "rate", "mean", "deviation", "networks", "time"]
+    assert rows[0].endswith("best")
+    means = [float(re.findall(r"([\d.]+) %", row)[0]) for row in rows]
+    assert means == sorted(means, reverse=True)
+
+    best = dict(zip(("hidden", "learning_rate"), rows[0].split(), strict=False))
+    chosen = load_recipe("out/chosen.toml")
+    assert (str(chosen.hidden), f"{chosen.learning_rate:g}") == tuple(best.values())
+    card = json.loads(Path("out/chosen/scorecard.json").read_text())
+    label = f"hidden={best['hidden']},learning_rate={best['learning_rate']}"
+    assert f"the best, {label}, on the test digits: {100 * card['mean']:.2f} % ± " in shown.out
+    assert [run["total"] for run in card["runs"]] == [200, 200]
+    networks = [Network.load(Path("out", run, "seed-1", "model.safetensors")) for run in (label, "chosen")]
+    for found, expected in zip(*(network.weights for network in networks), strict=True):
+        np.testing.assert_array_equal(found, expected)
+    above = {"sweep.json", "results.csv", "scorecard.md", "sweep.png", "chosen.toml"}
+    assert {path.name for path in Path("out").iterdir() if path.is_file()} == above
+    assert (
+        f"| {best['hidden']} | {best['learning_rate']} | {means[0]:.2f} % |"
+        in Path("out/scorecard.md").read_text()
+    )
+
+    (command,) = re.findall(r"(?m)^  mnist-mlp (train .*)$", shown.err)
+    again = call(*shlex.split(command), "--quiet", "--out", "again")
+    assert again.code == 0
+    assert json.loads(Path("again/scorecard.json").read_text())["recipe"]["hidden"] == int(best["hidden"])
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_json_and_csv_have_an_entry_for_each_network() -> None:
+    shown = call(
+        "sweep",
+        *SMALL,
+        "hidden=5,8x6",
+        "weight_decay=0,1",
+        "learning_rate=1000",
+        "batch_size=10",
+        "--json",
+        "--out",
+        "out",
+    )
+    entries = json.loads(shown.out)
+    assert [(entry["hidden"], entry["weight_decay"], entry["seed"]) for entry in entries] == [
+        (5, 0.0, 1), (5, 1.0, 1), ([8, 6], 0.0, 1), ([8, 6], 1.0, 1)
+    ]  # fmt: skip
+    assert list(entries[0]) == ["hidden", "weight_decay", "seed", "held_out", "seconds", "folder", "failed"]
+    assert [entry["failed"] is None for entry in entries] == [True, False, True, False]
+    assert [entry["held_out"] is None for entry in entries] == [False, True, False, True]
+    reason = Path("out", entries[1]["folder"], "failed.txt").read_text()
+    assert reason == entries[1]["failed"] + "\n"
+    with Path("out/results.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["hidden"] for row in rows] == ["5", "5", "8x6", "8x6"]
+    assert [row["failed"] for row in rows] == [entry["failed"] or "" for entry in entries]
+    assert len(re.findall(r"(?m)^./4  failed  .* seed 1: epoch 1: the", shown.err)) == 2
+
+    again = call("sweep", "--resume", "out", "--json")  # reads what is there
+    assert json.loads(again.out) == entries
+    assert "/4  " not in again.err
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_chosen() -> None:
+    shown = call(
+        "sweep",
+        "--recipe",
+        "book",
+        "epochs=1,2,30",
+        "learning_rate=3",
+        "hidden=5",
+        "--validation",
+        100,
+        "--json",
+        "--out",
+        "out",
+    )
+    scores = {entry["epochs"]: entry["held_out"] for entry in json.loads(shown.out)}
+    best = max(scores, key=lambda epochs: (scores[epochs], -epochs))
+    assert {path.name for path in Path("out").glob("epochs=*")} == {"epochs=30", f"epochs={best}"}
+    assert load_recipe("out/chosen.toml").epochs == best
+    assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == best
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_recipe_file_may_hold_lists_and_tables() -> None:
+    Path("my.toml").write_text(
+        'base = "fast"\nepochs = 1\nvalidation = 50\nhidden = [5, 6]\n'
+        '[[settings]]\n[[settings]]\nmomentum = 0\nschedule = "constant"\n'
+    )
+    shown = call("sweep", "my.toml", "learning_rate=0.2", "--pictures")
+    assert shown.code == 0, shown.err
+    assert "recipe my, 4 settings, 1 network each, judged by 50 held-out" in shown.err
+    (out,) = Path("runs").iterdir()
+    assert {path.name for path in out.glob("*=*")} == {
+        *(
+            "hidden=5",
+            "hidden=6",
+            "hidden=5,momentum=0,schedule=constant",
+            "hidden=6,momentum=0,schedule=constant",
+        )
+    }
+    assert "hidden=5/seed-1/mistakes.png" in files(out)
+    assert load_recipe(str(out / "hidden=5" / "seed-1" / "recipe.toml")).learning_rate == 0.2
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_samples_of_a_range_say_how_they_are_drawn() -> None:
+    shown = call(
+        "sweep", *SMALL, "learning_rate=0.05..0.5", "hidden=5..8", "--samples", 3, "--json", "--out", "out"
+    )
+    assert "learning_rate: drawn evenly in its logarithm from 0.05 to 0.5\n" in shown.err
+    assert "hidden: drawn evenly from 5 to 8\n" in shown.err
+    entries = json.loads(shown.out)
+    assert len(entries) == 3
+    assert all(0.05 <= entry["learning_rate"] <= 0.5 for entry in entries)
+    assert all(entry["hidden"] in {5, 6, 7, 8} for entry in entries)
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
+    asked = [*SMALL, "hidden=5,6", "--repeats", "2"]
+    assert call("sweep", *asked, "--out", "whole").code == 0
+    shown = call("sweep", *asked, "--part", "1/2", "--out", "parts")
+    assert (shown.code, shown.out) == (0, "")
+    assert shown.err.endswith(
+        "2 networks are left for other parts; when they are done:\n  mnist-mlp sweep --resume parts\n"
+    )
+    elsewhere = call("sweep", *asked, "--part", "2/2", "--out", "elsewhere")  # another machine
+    assert elsewhere.code == 0
+    shutil.copytree("elsewhere", "parts", dirs_exist_ok=True)
+    assert call("sweep", "--resume", "parts").code == 0
+    assert models("parts") == models("whole")
+    assert len(models("whole")) == 4
+    assert files(Path("parts")) == files(Path("whole"))
+    assert call("sweep", *asked, "--part", "2/2", "--out", "whole").code == 0  # nothing is left to do
+    other = call("sweep", *asked, "momentum=0", "--part", "2/2", "--out", "parts")
+    assert other.line == "parts: holds another sweep; choose another folder, or go on with --resume parts"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as Unix has them")
+@pytest.mark.usefixtures("data_dir")
+def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
+    asked = [*SMALL, "epochs=60", "hidden=5,6,7", "--jobs", 2]
+    process = start("sweep", *asked, "--out", "out", start_new_session=True)
+    while not list(Path("out").glob("*=*/seed-1/scorecard.json")):
+        time.sleep(0.02)
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)
+    stopped = end(process)
+    assert stopped.code == 130
+    assert re.search(r"\nmnist-mlp: interrupted; go on with\n  .* sweep --resume out\n$", stopped.err)
+    with pytest.raises(ProcessLookupError):  # noqa: PT012 - as soon as no process of its session is left
+        for _ in range(200):
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
+    assert not list(Path("out").glob(".digits*"))
+    before = {path: path.stat().st_mtime_ns for path in Path("out").glob("*=*/seed-1/scorecard.json")}
+    assert call("sweep", "--resume", "out").code == 0
+    assert before == {path: path.stat().st_mtime_ns for path in before}
+    assert call("sweep", *asked, "--out", "whole").code == 0
+    assert models("out") == models("whole")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("learning_rate=fast", "learning_rate must be a number from 1e-09 to 1000, not 'fast'"),
+        ("hidden=1..", "'hidden=1..': a range has two ends, as in hidden=1..10"),
+        ("what=1", "setting 'what' is not known; the recipe.toml of a run has them all"),
+        ("seed=1", "seed cannot be swept: use --repeats"),
+        ("learning_rate=0.1..1", "a range is sampled: say with --samples how many settings to draw"),
+        ("hidden=1..9 --samples 10001", "10,001 networks are too many; a sweep trains at most 10,000"),
+        ("", "there is nothing to try; name settings, as in learning_rate=0.1,0.2"),
+        ("fast", "'fast': write a setting and its values, as in learning_rate=0.1,0.2"),
+        ("hidden=5 --part 3/2", "invalid value for --part: '3/2' is no part; write K/N, as 3/30"),
+        ("hidden=5 --validation 0", "invalid value for --validation: a sweep needs held-out digits to judge"),
+        ("hidden=5 --resume x", "--resume goes on with what was asked; leave out settings and --out"),
+        (
+            "hidden=5 --dask tls://x --jobs 2",
+            "--jobs counts workers here, and --dask uses those of a cluster",
+        ),
+        ("center_inputs=true", "center_inputs and center_hidden need biases = true"),
+    ],
+)
+@pytest.mark.usefixtures("data_dir")
+def test_what_was_asked_wrongly_is_told_in_one_line(arguments: str, message: str) -> None:
+    shown = call("sweep", *arguments.split())
+    assert shown.code == 2
+    assert shown.err.splitlines()[-1].startswith(f"mnist-mlp: {message}")
+    assert not list(Path().rglob("sweep.json"))
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_what_is_in_the_way_is_told_in_one_line() -> None:
+    Path("broken").mkdir()
+    Path("broken/sweep.json").write_text("{")
+    assert call("sweep", "--resume", "broken").line.startswith("broken/sweep.json: broken: ")
+    assert call("sweep", "--resume", "nowhere").line == (
+        "nowhere: holds no sweep (no sweep.json); name the folder that sweep wrote"
+    )
+    assert (
+        call("sweep", "none.toml").line
+        == "none.toml: cannot be read: No such file or directory; check the path"
+    )
+    shown = call("sweep", "hidden=5", "--out", "broken")
+    assert shown.err.endswith("broken: holds a sweep; choose another folder, or go on with --resume broken\n")
+    shown = call("sweep", "hidden=5", "--validation", 400)
+    assert shown.err.endswith("--validation 400 leaves none of the 400 training digits to learn\n")
+    assert not Path("runs").exists()
+
+
+@pytest.mark.usefixtures("data_dir")
+def test_a_cluster_on_other_machines_needs_tls_or_trust() -> None:
+    shown = call("sweep", "hidden=5", "--validation", 100, "--dask", "tcp://192.0.2.1:8786")
+    assert shown.code == 1
+    assert shown.err.splitlines()[-1] == (
+        "mnist-mlp: tcp://192.0.2.1:8786: whoever reaches a Dask scheduler without TLS can run programs on "
+        "all its machines; use tls://, or --insecure in a network where you trust everybody"
+    )

@@ -1,0 +1,114 @@
+"""Runs side by side: what differs, and whether it is chance."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mnist_mlp.report.compare import Run, data_lines, difference, differences, table, to_csv, to_dicts
+from mnist_mlp.report.scorecard import Mistake, Scorecard
+from mnist_mlp.runs.folder import RunError
+from mnist_mlp.runs.results import read_cards, write_repeated
+from mnist_mlp.training.recipe import RECIPES
+
+RECIPE = RECIPES["fast"].to_dict()
+
+
+def card(wrong: set[int], digits: int = 100, **settings: object) -> Scorecard:
+    """The scorecard of a network that takes some of the digits, all of them zeros, for a one."""
+    confusion = np.zeros((10, 10), np.int64)
+    confusion[0, :2] = digits - len(wrong), len(wrong)
+    mistakes = tuple(Mistake(index, 0, 1, 0.5) for index in sorted(wrong))
+    return Scorecard(confusion, mistakes, {**RECIPE, **settings}, 1, {"test.csv": "ab" * 32})
+
+
+def test_mistakes_are_compared_by_mcnemars_test() -> None:
+    # 10 digits only the first got right, 2 only the second: the chance of at most 2 heads, or at most 2
+    # tails, in 12 tosses is 2 x (1 + 12 + 66) / 4096.
+    first, second = Run("a", [card({0, 1, 50})]), Run("b", [card({50, *range(2, 12)})])
+    found = difference(first, second)
+    assert found is not None
+    assert found.p == pytest.approx(2 * 79 / 4096)
+    assert found.sentence == (
+        "only a got 10 digits right, only b 2; that is more than chance: p = 0.039 (McNemar's exact test)"
+    )
+    same = difference(first, first)
+    assert same is not None
+    assert same.p == 1
+    assert "chance alone may explain that: p = 1" in same.sentence
+
+
+def test_repeats_are_compared_by_welchs_test() -> None:
+    # scipy.stats.ttest_ind([0.9, 0.91, 0.93], [0.94, 0.95, 0.95], equal_var=False): p = 0.0494
+    first = Run("a", [card(set(range(wrong))) for wrong in (10, 9, 7)])
+    second = Run("b", [card(set(range(wrong))) for wrong in (6, 5, 5)])
+    found = difference(first, second)
+    assert found is not None
+    assert found.p == pytest.approx(0.04937228)
+    assert found.sentence.startswith("the means differ by 3.33 %; that is more than chance: p = 0.049")
+    alike = Run("c", [card({1}), card({2})]), Run("d", [card({1, 2}), card({1, 3})])
+    assert [test.p for test in (difference(*alike), difference(alike[0], alike[0])) if test] == [0, 1]
+
+
+def test_runs_on_other_digits_or_of_one_and_several_networks_are_not_tested() -> None:
+    one = Run("a", [card({1})])
+    assert difference(one, Run("b", [replace(card({1}), data={"test.csv": "cd" * 32})])) is None
+    assert difference(one, Run("b", [card({1}, digits=99)])) is None
+    assert difference(one, Run("b", [card({1}), card({2})])) is None
+
+
+def test_settings_that_differ_from_those_of_most_runs_are_told() -> None:
+    runs = [
+        Run("a", [card(set())]),
+        Run("b", [card(set(), hidden=50)]),
+        Run("c", [card(set(), learning_rate=0.2)]),
+    ]
+    assert differences(runs) == [{}, {"hidden": 50}, {"learning_rate": 0.2}]
+    assert differences(runs[:2]) == [{"hidden": RECIPE["hidden"]}, {"hidden": 50}]
+    assert differences(runs[:1]) == [{}]
+
+
+def test_a_table_shows_only_columns_that_tell_something() -> None:
+    one, other = Run("a", [card({1, 2})]), Run("b", [card({1})])
+    assert table([one, other]) == (
+        ["run", "accuracy", "95 % interval"],
+        [["a", "98.00 %", "93.00 % to 99.45 %"], ["b", "99.00 %", "94.55 % to 99.82 %"]],
+    )
+    several = Run("c", [card({1}), card({1, 2, 3})])
+    assert table([several, several]) == (
+        ["run", "accuracy", "deviation", "networks"],
+        [["c", "98.00 %", "1.41 %", "2"]] * 2,
+    )
+    elsewhere = Run("d", [replace(card({1}), data={"my.csv": "cd" * 32})])
+    headings, cells = table([one, other, elsewhere])
+    assert (headings[-1], [row[-1] for row in cells]) == ("data", ["A", "A", "B"])
+    assert data_lines([one, other]) == []
+    assert data_lines([one, other, elsewhere]) == [
+        "A: 100 digits scored, of test.csv abababab",
+        "B: 100 digits scored, of my.csv cdcdcdcd",
+    ]
+
+
+def test_runs_are_written_for_programs() -> None:
+    runs = [Run("a", [card({1}, hidden=50)]), Run("b", [card(set(range(50))), card(set(range(50)))])]
+    assert to_csv(runs) == (
+        "run,accuracy,low,high,deviation,networks,data,differs\n"
+        f"a,0.99,{runs[0].cards[0].confidence_interval[0]},{runs[0].cards[0].confidence_interval[1]},,1,A,"
+        '"hidden=50,seed=1"\n'
+        "b,0.5,,,0.0,2,A,hidden=200\n"
+    )
+    assert to_dicts(runs)[0]["differs"] == {"hidden": 50, "seed": 1}
+
+
+def test_the_scorecards_of_a_run_are_those_of_its_seeds(tmp_path: Path) -> None:
+    cards = [card({1}), card({1, 2})]
+    for seed, each in zip((9, 10), cards, strict=True):
+        (tmp_path / "chosen" / f"seed-{seed}").mkdir(parents=True)
+        (tmp_path / "chosen" / f"seed-{seed}" / "scorecard.json").write_text(each.to_json())
+    with pytest.raises(RunError, match=r"holds no finished run \(no scorecard.json\); name a run's folder"):
+        read_cards(tmp_path / "chosen")
+    write_repeated(tmp_path / "chosen", cards)
+    assert [found.correct for found in read_cards(tmp_path / "chosen")] == [99, 98]
+    assert len(read_cards(tmp_path)) == 2  # a sweep's folder
+    assert [found.correct for found in read_cards(tmp_path / "chosen" / "seed-10")] == [98]
