@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -247,7 +248,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "a sample less": lambda content: content[:-785],
     "longer": lambda content: content + b"\0",
     "labels": lambda content: content[:-1] + b"\x0a",
-    "digest": lambda content: content.replace(b'"sha256": "', b'"sha256": "x'),
+    "digest": lambda content: re.sub(rb'"sha256": "\w', b'"sha256": "x', content),
     "only facts": lambda content: content[:1024],
 }
 
@@ -291,9 +292,8 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 def test_a_csv_that_grows_meanwhile_is_not_cached(csv: Path) -> None:
-    content = csv.read_bytes()
-
-    calls = []
+    write_csv(random_digits(600), csv)  # several blocks
+    content, calls = csv.read_bytes(), []
 
     def append(*call: object) -> None:
         calls.append(call)
@@ -303,7 +303,7 @@ def test_a_csv_that_grows_meanwhile_is_not_cached(csv: Path) -> None:
 
     with pytest.raises(DataError, match=r"digits\.csv: changed while it was read; try again"):
         read_csv(csv, append)
-    assert len(calls) == 1
+    assert len(calls) < 5
     assert list(csv.parent.iterdir()) == [csv]
 
 
