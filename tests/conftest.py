@@ -60,8 +60,8 @@ def csv_files(
 def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The test is in an empty folder, without network, and without this machine's settings."""
     monkeypatch.chdir(tmp_path)
-    settings = "MNIST_MLP_DATA MNIST_MLP_MIRROR NO_COLOR FORCE_COLOR TTY_COMPATIBLE COLUMNS TERM COLORTERM"
-    for name in settings.split():
+    settings = "NO_COLOR FORCE_COLOR TTY_COMPATIBLE COLUMNS TERM COLORTERM PYTHONUNBUFFERED"
+    for name in ("MNIST_MLP_DATA", "MNIST_MLP_MIRROR", *settings.split()):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MNIST_MLP_OFFLINE", "1")
     monkeypatch.setenv("NO_PROXY", "*")

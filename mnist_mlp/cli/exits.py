@@ -113,9 +113,9 @@ def safe_streams() -> Iterator[None]:
 
 def _fail_by(error: OSError) -> NoReturn:
     """End because of an operating system's error that nothing else took care of."""
-    if isinstance(error, BrokenPipeError):
-        # Who read our output has had enough; nothing must be flushed into the closed pipe at exit.
+    if error.filename is None:  # an output stream failed: nothing more must be flushed into it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):  # who read our output has had enough
         raise SystemExit(1)
     fail(f"{error.filename or 'output'}: {error.strerror}", 1)
 

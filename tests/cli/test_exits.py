@@ -31,9 +31,9 @@ linux = pytest.mark.skipif(sys.platform != "linux", reason="what only Linux has 
 def test_a_stopped_training_resumes_and_ends_in_the_same_bytes(
     csvs: list[object], few_digits: Digits, number: int
 ) -> None:
-    process = start("train", *csvs, "--hidden", 20, "--epochs", 100, "--out", "my run")
+    process = start("train", *csvs, "--hidden", 20, "--epochs", 60, "--out", "my run")
     assert process.stderr
-    while not (line := process.stderr.readline()).startswith("epoch   2/100"):
+    while not (line := process.stderr.readline()).startswith("epoch  2/60"):
         assert line
     process.send_signal(number)
     shown = end(process)
@@ -49,7 +49,7 @@ def test_a_stopped_training_resumes_and_ends_in_the_same_bytes(
     assert "going on after epoch " in resumed.err
     assert files(Path("my run")) == RESULTS
     whole = Network([784, 20, 10], rng=1)
-    train(whole, few_digits, Recipe(hidden=20, epochs=100))
+    train(whole, few_digits, Recipe(hidden=20, epochs=60))
     saved = Network.load("my run/model.safetensors")
     assert [a.tobytes() for a in saved.parameters()] == [a.tobytes() for a in whole.parameters()]
 
