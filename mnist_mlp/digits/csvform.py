@@ -69,9 +69,8 @@ class Form:
 
     def __str__(self) -> str:
         label = self.columns[0]
-        place = {0: "the first column", max(self.columns): "the last column"}.get(
-            label, f"column {label + 1}"
-        )
+        ends = {0: "the first column", max(self.columns): "the last column"}
+        place = ends.get(label, f"column {label + 1}")
         header = "a header line" if self.has_header else "no header line"
         left_out = self.width - len(self.columns)
         others = f", {left_out} column{'s' * (left_out > 1)} left out" if left_out else ""
@@ -97,10 +96,8 @@ class Form:
     def explain(self, found: int) -> str:
         """What is wrong with a line of so many cells, to be said after its number."""
         columns = "1 column" if found == 1 else f"{found} columns"
-        between = SEPARATORS[self.separator]
-        return (
-            f"has {columns} instead of {self.width}: a line holds a label and 784 pixels, {between} between"
-        )
+        form = f"a line holds a label and 784 pixels, {SEPARATORS[self.separator]} between"
+        return f"has {columns} instead of {self.width}: {form}"
 
 
 def recognize(line: str, next_line: str) -> Form:
@@ -111,13 +108,26 @@ def recognize(line: str, next_line: str) -> Form:
     """
     separator = min(SEPARATORS, key=lambda separator: abs(len(line.split(separator)) - 785))
     names, below = (_names(text, separator) for text in (line, next_line))
-    if _is_header(names):
-        return _form_of_header(separator, names, below)
-    if names[-1] == "" and len(names) == 786:  # each line ends with a separator
-        return Form(separator, width=786)
-    if len(names) != 785:
-        raise ValueError(Form(separator).explain(len(names)) + _likely_cause(len(names)))
-    return Form(separator)
+    has_header = _is_header(names)
+    if has_header and len(below) == len(names) + 1:  # R leaves the column of row names without a name
+        names = [*names, ""] if below[-1] == "" else ["", *names] if below[0] == "1" else names
+    if (
+        not has_header and len(set(names)) == len(names) == 785
+    ):  # 0, 0.1, 0.2: what is there twice is numbered
+        raise ValueError(
+            "is a digit that pandas took for names; read the file by header=None and write it again"
+        )
+    if not has_header:
+        names = ["label", *("pixel" for _ in names[1:-1]), names[-1] and "pixel"]
+    pixels = [i for i, name in enumerate(names) if name not in _LABELS and not _LEFT_OUT.fullmatch(name)]
+    labels = [i for i, name in enumerate(names) if name in _LABELS]
+    if not labels and len(pixels) == 785:
+        labels = [pixels.pop(0)]
+    if (len(labels), len(pixels)) == (1, 784):
+        return Form(separator, has_header, len(names), (*labels, *pixels))
+    if len(names) == 785:
+        raise ValueError(f"names {len(labels)} labels and {len(pixels)} pixels, instead of 1 and 784")
+    raise ValueError(Form(separator).explain(len(names)) + _likely_cause(len(names)))
 
 
 def _names(line: str, separator: str | None) -> list[str]:
@@ -127,11 +137,8 @@ def _names(line: str, separator: str | None) -> list[str]:
 def _is_header(names: list[str]) -> bool:
     """Whether each cell is a name, or all that are none count up, as pandas calls columns without a name."""
     numbers = [name for name in names if name and not _is_name(name)]
-    if not numbers:
-        return any(names)
-    return (
-        numbers in ([str(i + start) for i in range(len(numbers))] for start in (0, 1)) and len(numbers) > 700
-    )
+    counted = [[str(i + start) for i in range(len(numbers))] for start in (0, 1)]
+    return numbers in counted and len(numbers) > 700 if numbers else any(names)
 
 
 def _is_name(cell: str) -> bool:
@@ -140,24 +147,6 @@ def _is_name(cell: str) -> bool:
     except ValueError:
         return any(character.isalpha() for character in cell)
     return False
-
-
-def _form_of_header(separator: str | None, names: list[str], below: list[str]) -> Form:
-    if len(below) == len(names) + 1:  # pandas and R leave some columns without a name
-        if below[-1] == "":
-            names = [*names, ""]
-        elif below[0] == "1":
-            names = ["", *names]
-    pixels = [i for i, name in enumerate(names) if name not in _LABELS and not _LEFT_OUT.fullmatch(name)]
-    labels = [i for i, name in enumerate(names) if name in _LABELS]
-    if not labels and len(pixels) == 785:
-        labels = [pixels.pop(0)]
-    if len(names) < 785:
-        raise ValueError(Form(separator).explain(len(names)) + _likely_cause(len(names)))
-    if len(labels) != 1 or len(pixels) != 784:
-        fault = f"names {len(names)} columns, of which {len(labels)} labels and {len(pixels)} pixels"
-        raise ValueError(f"{fault}, instead of 1 and 784{_likely_cause(len(names))}")
-    return Form(separator, True, len(names), (labels[0], *pixels))
 
 
 def _likely_cause(columns: int) -> str:

@@ -186,7 +186,14 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         lines([row[:65] for row in cells()]),
         f"line 1 has 65 columns {SIZES}; .* of 8 x 8 pixels",
     ),
-    "two labels": (lines([["label", "class", *NAMES[1:]]]), "line 1 names 785 columns, of which 2 labels"),
+    "two labels": (
+        lines([["label", "class", *NAMES[1:]]]),
+        "line 1 names 2 labels and 783 pixels, instead of 1 and 784",
+    ),
+    "digits for names": (
+        lines([["5", "0", *(f"0.{i}" for i in range(1, 783)), "7"], *cells()]),
+        "line 1 is a digit that pandas took for names; read the file by header=None and write it again",
+    ),
     "text": (b"hello\n", f"line 1 has 1 column {SIZES}$"),
     "decimal comma": (lines(cells(lambda number: f"{number},5"), ";"), "has '.,5' in column 1, not a label"),
     "xlsx": (
