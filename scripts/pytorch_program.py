@@ -1,4 +1,4 @@
-"""What a PyTorch user would write for our recipe `fast`: the same network, settings and data, as one process.
+"""What a PyTorch user would write for our recipe `fast` on digits as they are: the same network and settings.
 
 The settings are read from the file of a recipe, so that both programs have the same. The digits are tensors
 in memory; there is no DataLoader, whose work for each sample would cost more than the training.
@@ -20,7 +20,8 @@ torch: Any = import_module("torch") if find_spec("torch") else None  # --help do
 FIXED = {
     "init": "normal-fan-in", "biases": True, "loss": "cross-entropy", "optimizer": "sgd", "weight_decay": 0,
     "schedule": "linear", "decay_fraction": 1, "shuffle": True, "center_inputs": True, "center_hidden": False,
-    **dict.fromkeys(("ema_epochs", "validation", "rotation", "scale", "shear", "shift", "elastic"), 0),
+    "ema_epochs": 0,
+    **dict.fromkeys(("rotation", "scale", "shear", "shift", "elastic", "nondigits", "validation"), 0),
 }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 from mnist_mlp.training.samples import distortion_of
 from mnist_mlp.training.trainer import Trainer
 from scripts.benchmark import rivals
-from scripts.benchmark.measure import OURS, Setup, in_turn, microseconds
+from scripts.benchmark.measure import OURS, PLAIN, Setup, in_turn, microseconds
 from scripts.benchmark.rivals import BOOK, LEARNING_RATE, PYTORCH, SKLEARN, installed
 from scripts.benchmark.table import Comparison, Figure, Result, spread
 from scripts.book_program import BookNetwork
@@ -113,8 +113,8 @@ def _answer_all(answer: Callable[[Floats], object], groups: list[Floats]) -> Non
 
 def distorting(setup: Setup) -> list[Result]:
     """What it costs to train on distorted digits, with one thread for both."""
-    distorted = RECIPES["best"].with_settings({"epochs": setup.rounds + 1})
-    plain = distorted.with_settings(dict.fromkeys(("rotation", "scale", "shear", "shift", "elastic"), 0))
+    distorted = RECIPES["best"].with_settings({"epochs": setup.rounds + 1, "nondigits": 0})
+    plain = distorted.with_settings(PLAIN)
     distortion, rng = distortion_of(distorted), np.random.default_rng(1)
     images, size = setup.train.images.reshape(-1, 784), distorted.batch_size
 

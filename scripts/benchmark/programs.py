@@ -2,14 +2,16 @@
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 
+from mnist_mlp import Recipe
 from mnist_mlp.digits.mnist import read_csv
-from scripts.benchmark.measure import OURS, Process, Setup, in_turn, run, seconds
+from scripts.benchmark.measure import OURS, PLAIN, Process, Setup, in_turn, run, seconds
 from scripts.benchmark.rivals import BOOK, PYTORCH, installed
 from scripts.benchmark.table import Comparison, Figure, Result, spread
 
@@ -19,37 +21,39 @@ Run = tuple[Process, float]
 
 def tutorial(setup: Setup) -> list[Result]:
     """From start to scorecard with the book's settings, beside the book's own program."""
-    return _whole(setup, "tutorial", setup.whole_rounds, BOOK)
+    return _whole(setup, setup.recipe("tutorial"), setup.whole_rounds, BOOK)
 
 
 def fast(setup: Setup) -> list[Result]:
-    """From start to scorecard with the settings that reach 98 %, beside PyTorch where it is installed."""
-    return _whole(setup, "fast", setup.rounds, PYTORCH if installed("torch") else None)
+    """From start to scorecard by `fast`, and on digits as they are beside PyTorch where it is installed."""
+    plain = replace(setup.recipe("fast").with_settings(PLAIN), name="fast-plain")
+    results = _whole(setup, setup.recipe("fast"), setup.rounds, None)
+    return results + (_whole(setup, plain, setup.rounds, PYTORCH) if installed("torch") else [])
 
 
-def _whole(setup: Setup, name: str, rounds: int, rival: str | None) -> list[Result]:
+def _whole(setup: Setup, recipe: Recipe, rounds: int, rival: str | None) -> list[Result]:
     """Our program beside another, with a new seed each round: to the accuracy on the screen, and to the end.
 
     Only ours goes on after the accuracy, and draws pictures.
     """
-    epochs, recipe = setup.recipe(name).epochs, setup.folder / f"{name}.toml"
+    name, epochs, file = recipe.name, recipe.epochs, setup.folder / f"{recipe.name}.toml"
     their_command: dict[str, tuple[str | Path, ...]] = {
         BOOK: ("-m", "scripts.book_program", *setup.csvs, str(epochs)),
-        PYTORCH: ("-m", "scripts.pytorch_program", *setup.csvs, recipe),
+        PYTORCH: ("-m", "scripts.pytorch_program", *setup.csvs, file),
     }
     first, later, theirs = list[Run](), list[Run](), list[Run]()
     for path in setup.csvs:
         path.read_bytes()  # neither digits nor libraries shall come from the disk, which is not compared
     run("-c", "import matplotlib.figure, mnist_mlp.runs.run, scipy.special" + ", torch" * installed("torch"))
     for seed in range(1, rounds + 1):
-        recipe.write_text(setup.recipe(name, seed=seed).to_toml())
+        file.write_text(replace(recipe, seed=seed).to_toml())
         setup.forget_caches()
-        first.append(_train(setup, recipe))
-        later.append(_train(setup, recipe))
+        first.append(_train(setup, file))
+        later.append(_train(setup, file))
         if rival:
             process = run(*their_command[rival])
             theirs.append((process, 100 * float(process.output.removeprefix("accuracy "))))
-    results = _figures(f"`train --recipe {name}`, first run", first)
+    results = _figures(f"`{name}`, first run", first)
     if rival:
         what = f"whole `{name}`, {epochs} epoch{'s' * (epochs > 1)}"
         for ours, how, moment in (
@@ -78,8 +82,11 @@ def _figures(program: str, runs: Sequence[Run]) -> list[Result]:
     mean = f"{fmean(accuracies):.2f} %"
     if len(runs) > 1:
         mean += f" ({min(accuracies):.2f} to {max(accuracies):.2f})"
-    memory: list[Result] = [Figure(f"{program}: peak memory", f"{spread(peaks)} MB")] if peaks else []
-    return [Figure(f"{program}: test accuracy, mean", mean), *memory]
+    figures: list[Result] = [
+        Figure(f"{program}: to the accuracy", f"{spread([process.answered for process, _ in runs])} s"),
+        Figure(f"{program}: test accuracy, mean", mean),
+    ]
+    return figures + [Figure(f"{program}: peak memory", f"{spread(peaks)} MB")] * bool(peaks)
 
 
 def reading(setup: Setup) -> list[Result]:

@@ -1,12 +1,15 @@
 """Hostile files of each kind, and Hypothesis strategies that change valid ones."""
 
 import gzip
+import io
 import json
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
+from numpy.typing import NDArray
+from PIL import Image
 
 _VALUES: SearchStrategy[Any] = st.one_of(
     st.sampled_from([None, True, -1, 0, 1, 2**31, 2**53, 2**63, 2**64, -(2**63), 10**400, 0.5, -0.0, 1e-320]),
@@ -130,6 +133,13 @@ def safetensors(header: object, data: bytes = b"") -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
+def picture(pixels: NDArray[np.uint8], kind: str) -> bytes:
+    """A picture file, PNG or JPEG, of gray levels (h, w)."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, kind)
+    return file.getvalue()
+
+
 def hostile_idx() -> list[bytes]:
     shapes = ((2**32 - 1, 28, 28), (2**32 - 1, 2**32 - 1, 2**32 - 1), (0, 28, 28))
     return [b"", *map(idx, shapes), idx((1, 28, 28), 0x0D) + bytes(784), idx((3, 27, 28)) + bytes(2268)]
@@ -179,3 +189,10 @@ def hostile_toml() -> list[bytes]:
         *(b'epochs="\\u001b[31m"', b'base="\\u0007"', b"learning_rate=nan", b"epochs=1979-05-27"),
         *(b"[[a]]\nb=1\n" * 6000, b"".join(b"[a%d.b]\nc=1\n" % i for i in range(900))),
     ]
+
+
+def hostile_pictures() -> list[bytes]:
+    noise = np.random.default_rng(1).integers(0, 256, (1000, 1000), np.uint8)
+    large = picture(np.zeros((8000, 8000), np.uint8), "PNG")
+    too_large = large.replace((8000).to_bytes(4, "big"), b"\x7f\xff\xff\xff")
+    return [b"", b"GIF89a", large, too_large, large[:5000], picture(noise, "PNG"), picture(noise, "JPEG")]

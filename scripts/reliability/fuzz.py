@@ -26,7 +26,7 @@ from hypothesis import strategies as st
 from hypothesis.errors import Flaky
 from hypothesis.strategies import SearchStrategy
 
-from mnist_mlp import Digits, MnistMlpError, Recipe, load_mnist, load_recipe, scale_pixels
+from mnist_mlp import Digits, MnistMlpError, Recipe, load_mnist, load_recipe, read_image, scale_pixels
 from mnist_mlp.digits.mnist import read_csv, read_idx, write_csv
 from mnist_mlp.errors import escape_controls
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
@@ -57,7 +57,7 @@ class Reader(NamedTuple):
     kind: str
     read: Callable[[Path], object]
     valid: dict[str, bytes]
-    hostile: list[bytes]
+    hostile: Callable[[], list[bytes]]
     change: Callable[[bytes], SearchStrategy[bytes]] = files.changed_bytes
 
 
@@ -79,6 +79,9 @@ def write_valid_files(folder: Path, digits: Digits) -> None:
         content = files.idx(array.shape) + array.tobytes()
         (folder / name).write_bytes(content)
         (folder / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+    line = np.pad(np.hstack([255 - image for image in digits.images[:5]]), 9, constant_values=255)
+    for kind in ("PNG", "JPEG"):
+        (folder / f"a.{kind}").write_bytes(files.picture(line, kind))
 
 
 def readers(folder: Path) -> list[Reader]:
@@ -99,6 +102,9 @@ def readers(folder: Path) -> list[Reader]:
         except MnistMlpError:
             rows(read_idx(folder / "images", path))
 
+    def read_picture(path: Path) -> None:
+        read_image(path)
+
     def read_model(path: Path) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
             load_model(path).network.forward(inputs)
@@ -116,16 +122,15 @@ def readers(folder: Path) -> list[Reader]:
     def read_plan(path: Path) -> None:
         Plan.read(path.parent).check_same({"epochs": 3})
 
-    texts, arrays = (files.hostile_json(), files.changed_json), (files.hostile_arrays(), files.changed_arrays)
+    texts, arrays = (files.hostile_json, files.changed_json), (files.hostile_arrays, files.changed_arrays)
     return [
-        Reader("csv", read_rows, valid("a.csv", "b.csv.gz"), files.hostile_csv(), files.changed_csv),
-        Reader("idx", read_pair, valid("images", "labels"), files.hostile_idx()),
-        Reader("gz", read_pair, valid("images.gz", "labels.gz"), files.hostile_gzip(), files.changed_gzip),
+        Reader("csv", read_rows, valid("a.csv", "b.csv.gz"), files.hostile_csv, files.changed_csv),
+        Reader("idx", read_pair, valid("images", "labels"), files.hostile_idx),
+        Reader("gz", read_pair, valid("images.gz", "labels.gz"), files.hostile_gzip, files.changed_gzip),
+        Reader("picture", read_picture, valid("a.PNG", "a.JPEG"), files.hostile_pictures),
         Reader("model", read_model, valid(MODEL), *arrays),
         Reader("checkpoint", read_checkpoint, valid(CHECKPOINT, "epoch-1"), *arrays),
-        Reader(
-            "recipe", read_recipe, valid("all.toml", "base.toml"), files.hostile_toml(), files.changed_toml
-        ),
+        Reader("recipe", read_recipe, valid("all.toml", "base.toml"), files.hostile_toml, files.changed_toml),
         Reader("scorecard", read_scorecard, valid(SCORECARD), *texts),
         Reader("plan", read_plan, valid(PLAN), *texts),
     ]
@@ -205,7 +210,7 @@ def fuzz(
         report_multiple_bugs=False,
     )(given(st.sampled_from(list(reader.valid.values())).flatmap(changes))(attempt))
     try:
-        for data in reader.hostile if hostile else ():
+        for data in reader.hostile() if hostile else ():
             attempt(data)
         for number in seeds:
             seed(number)(changed)()

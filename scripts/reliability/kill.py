@@ -25,7 +25,7 @@ from mnist_mlp.digits.mnist import write_csv
 from scripts.reliability.processes import ROOT, left_behind, started
 
 # Distortions, Adam, softmax and averaged weights: everything that a checkpoint can hold.
-AVERAGED = 'base = "best"\nema_epochs = 2.0\n'
+AVERAGED = 'base = "best"\nema_epochs = 2.0\nvalidation = 50\n'
 
 
 class Bench:

@@ -9,7 +9,7 @@ from mnist_mlp.errors import MnistMlpError
 from scripts.reliability import kill, together
 from scripts.reliability.fuzz import Reader, feed, fuzz, readers
 
-KINDS = ["csv", "idx", "gz", "model", "checkpoint", "recipe", "scorecard", "plan"]
+KINDS = ["csv", "idx", "gz", "picture", "model", "checkpoint", "recipe", "scorecard", "plan"]
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +64,7 @@ def read_by_raising(error: BaseException) -> Callable[[Path], object]:
 def test_a_defect_is_found(
     read: Callable[[Path], object], fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    counts = fuzz(Reader("odd", read, {"a": b"valid"}, []), tmp_path, seeds=[1, 2], examples=5)
+    counts = fuzz(Reader("odd", read, {"a": b"valid"}, list), tmp_path, seeds=[1, 2], examples=5)
     assert counts["defects"] == 1
     assert fault in capsys.readouterr().out
     assert (tmp_path / "odd-defect").exists()
@@ -75,7 +75,7 @@ def test_the_file_that_shows_a_defect_is_kept_and_small(tmp_path: Path) -> None:
         if b"\xff" in path.read_bytes():
             raise ValueError("reads no such byte")
 
-    reader = Reader("odd", read, {"a": b"valid"}, hostile=[])
+    reader = Reader("odd", read, {"a": b"valid"}, hostile=list)
     assert fuzz(reader, tmp_path, seeds=range(9))["defects"] == 1
     kept = (tmp_path / "odd-defect").read_bytes()
     assert b"\xff" in kept
