@@ -157,11 +157,13 @@ def _plan(
     base = chosen_recipe(recipe_name or "tutorial", {})
     try:
         choices: dict[str, Any] = {}
+        file: dict[str, Any] = {}
         for argument in arguments:
             if argument.endswith(".toml") and "=" not in argument:
                 if recipe_name is not None:
                     raise SweepError(f"leave out --recipe: {argument} names the recipe it begins with")
-                choices |= choices_in(read_settings(Path(argument)))
+                file = read_settings(Path(argument))
+                choices |= choices_in(file)
                 base = load_recipe(argument, without=choices)
             else:
                 choices |= parse_choices(argument)
@@ -170,7 +172,7 @@ def _plan(
         settings = settings_to_try(list(choices.values()), samples, repeats, np.random.default_rng(base.seed))
         common = dict(set.intersection(*(set(setting.items()) for setting in settings)))
         settings = [{k: v for k, v in setting.items() if k not in common} for setting in settings]
-        held_out = parsed_option("validation", validation or str(base.validation or 10_000))
+        held_out = parsed_option("validation", validation or str(file.get("validation", 10_000)))
         base = base.with_settings({**common, "validation": held_out})
         plan = Sweep(
             base, repeats, DataPlaces(data_dir=str(data_dir.absolute()) if data_dir else None), settings
@@ -274,5 +276,6 @@ def _conclude(
     screen.note(
         f"\nall of it is in {folder}: scorecard.md, results.csv, sweep.png; the best networks in chosen"
     )
-    screen.note("to train one like them with all training digits:")
-    screen.note(f"  mnist-mlp train --recipe {quoted(folder / 'chosen.toml')} --validation 0")
+    more = " --validation 2000" if plan.recipe.validation > 2000 else ""
+    screen.note(f"to train one like them{' with more of the training digits' * bool(more)}:")
+    screen.note(f"  mnist-mlp train --recipe {quoted(folder / 'chosen.toml')}{more}")

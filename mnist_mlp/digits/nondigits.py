@@ -15,7 +15,8 @@ from mnist_mlp.errors import MnistMlpError
 
 Images = NDArray[np.floating[Any]]
 """(n, h, w): ink from 0 to 1."""
-Digits = NDArray[np.uint8]
+Digits = tuple[NDArray[np.uint8], NDArray[np.intp]]
+"""(m, 28, 28), and which of them may be used: to copy those would take much memory."""
 Draw = Callable[[np.random.Generator, int, Digits], Images]
 
 TRAINED = ("pieces", "mixtures", "pairs", "turned", "scribbles", "shapes", "letters", "noise")
@@ -74,10 +75,11 @@ def draw_nondigits(
         )
     # A piece of a 1 and a turned 0 are still a 1 and a 0; upside down only these are nothing.
     fit = {
-        "pieces": digits[labels != 1],
-        "turned": digits[labels != 0],
-        "upside down": digits[np.isin(labels, (3, 4, 7))],
+        "pieces": np.flatnonzero(labels != 1),
+        "turned": np.flatnonzero(labels != 0),
+        "upside down": np.flatnonzero(np.isin(labels, (3, 4, 7))),
     }
+    everything = np.arange(len(labels))
     if not kinds or not all(map(len, fit.values())):
         raise MnistMlpError("non-digits are made from digits: give kinds, and digits of all labels")
     images = np.empty((count, 28, 28), np.uint8)
@@ -85,13 +87,14 @@ def draw_nondigits(
     for i, kind in enumerate(kinds):
         rows = np.flatnonzero(which == i)
         for chunk in np.array_split(rows, len(rows) // 512 + 1):  # of a size that stays in the cache
-            drawn = _KINDS[kind](rng, len(chunk), fit.get(kind, digits))
+            drawn = _KINDS[kind](rng, len(chunk), (digits, fit.get(kind, everything)))
             images[chunk] = _centered(_fitted(drawn))
     return images
 
 
 def _some(rng: np.random.Generator, count: int, digits: Digits) -> Images:
-    return np.asarray(digits[rng.integers(len(digits), size=count)], np.float32) / 255
+    images, fitting = digits
+    return np.asarray(images[fitting[rng.integers(len(fitting), size=count)]], np.float32) / 255
 
 
 def _pieces(rng: np.random.Generator, count: int, digits: Digits) -> Images:

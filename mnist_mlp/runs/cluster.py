@@ -1,5 +1,6 @@
 """An existing Dask cluster as an engine for many jobs; it needs no shared folder."""
 
+import gc
 import logging
 import warnings
 from collections.abc import Iterator
@@ -44,8 +45,9 @@ def dask_engine(address: str, data: Data, *, insecure: bool = False) -> Iterator
         try:
             client = Client(address, timeout=10, set_as_default=False)
         except (OSError, ValueError, TypeError) as error:
-            reason = printable(error, 100)
-        if reason:  # not raised above, since the error keeps the client from being closed
+            reason = printable(error, 160)
+        if reason:
+            gc.collect()  # what is left of the client would wait 20 seconds when the program ends
             raise WorkerError(f"{shown}: no scheduler answers: {reason}")
         with client:
             _check_versions(client, shown)
