@@ -148,8 +148,14 @@ def test_there_are_no_bars_where_they_are_not_wanted(monkeypatch: pytest.MonkeyP
     assert shown() == ""
 
 
-def test_notes_break_between_words_and_indented_lines_stay_whole(capsys: Captured) -> None:
+def test_notes_break_between_words_and_indented_lines_stay_whole(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
     screen = Screen()
+    monkeypatch.setattr("sys.argv", ["/somewhere/mnist_mlp/__main__.py"])
+    monkeypatch.setattr("sys.orig_argv", ["python3"])
+    screen.note("go on with\n  mnist-mlp train --resume run")
+    assert capsys.readouterr().err == "go on with\n  python3 -m mnist_mlp train --resume run\n"
     screen.note("word " * 20 + "\n  " + "whole " * 20)
     screen.warning("something may be wrong")
     screen.result("a\x1b[2Jb " * 20)

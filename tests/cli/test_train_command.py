@@ -42,14 +42,16 @@ def test_training_shows_its_progress_and_ends_with_the_scorecard(trained: tuple[
     assert all(len(line) <= 80 for line in shown.out.splitlines())
 
 
-def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome]) -> None:
+def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome], test_csv: Path) -> None:
     folder, shown = trained
     ending = shown.err.split("all of it is in ")[1]
     assert ending.startswith(f"{folder}:\n  report.html, scorecard.md, model.safetensors and pictures\n")
     assert ending.endswith("a better recipe:\n  mnist-mlp train --recipe book\n")
-    hint = re.search(r"(?m)^  mnist-mlp (show-digit \d+ .*)$", ending)
+    hint = re.search(r"(?m)^  mnist-mlp (show-digit (\d+) .*)$", ending)
     assert hint
-    assert "true digit" in call(*shlex.split(hint[1])).out
+    digit = call(*shlex.split(hint[1]))
+    assert digit.out.startswith(f"{test_csv} {hint[2]}, label ")
+    assert "true digit" in digit.out
 
 
 def test_quiet_shows_the_scorecard_alone_and_json_is_for_programs(csvs: list[object]) -> None:

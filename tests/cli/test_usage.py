@@ -72,6 +72,7 @@ print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors")
         ("train --lr 0.1", "there is no option --lr; did you mean --learning-rate?"),
         ("train --epoch 3", "there is no option --epoch; did you mean --epochs?"),
         ("train --what", "there is no option --what; see mnist-mlp train --help"),
+        ("train --\x1b[2J", r"there is no option --\x1b[2J; see mnist-mlp train --help"),
         ("train book", "'book' is one argument too many; did you mean --recipe book?"),
         ("train \x1b[2J", r"'\\x1b[2J' is one argument too many; see mnist-mlp train --help"),
         ("evaluate a b", "'b' is one argument too many; see mnist-mlp evaluate --help"),

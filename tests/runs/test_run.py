@@ -117,7 +117,8 @@ def test_its_scorecard_and_pictures_tell_of_its_answers_to_the_test_digits(
     assert (facts["recipe"], facts["data"]) == (card["recipe"], card["data"])
 
     rows = [line.split(",") for line in (finished / "history.csv").read_text().splitlines()[1:]]
-    training, held_out = ([float(row[column]) for row in rows] for column in (3, 5))
+    training, held_out, seconds = ([float(row[column]) for row in rows] for column in (3, 5, 6))
+    assert card["seconds"]["train"] == pytest.approx(sum(seconds))
     mistakes = [Mistake(i, int(labels[i]), int(answers[i]), float(outputs[i].max())) for i in wrong]
     square = {"size": (7.2, 7.2)}
     save_picture(tmp_path / "confusion_matrix.png", lambda ax: draw_confusion(ax, confusion), **square)
@@ -231,6 +232,7 @@ def test_checkpoints_are_as_far_apart_as_the_job_says(
 
 
 def test_a_run_is_resumed_only_with_the_same_digits_and_settings(stopped: Path, data: Data) -> None:
+    assert files(stopped) == {"run.json", "recipe.toml", "history.csv", "checkpoint.safetensors"}
     other = replace(data.train, files={"other.csv": "0" * 64})
     message = refused(carry_out, stopped, Plan(SMALL), Data(other, data.test))
     assert "checkpoint.safetensors: the run began with other data: " in message
