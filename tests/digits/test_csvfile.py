@@ -343,9 +343,9 @@ def reference(content: bytes) -> list[list[int]] | None:
             (fields,) = csv.reader([line], skipinitialspace=True, strict=True)
         except csv.Error:
             return None
-        matches = [re.fullmatch(r"\s*[+-]?([0-9]+)(?:\.0*)?\s*", field) for field in fields]
-        row = [int(match[1]) for match in matches if match]
-        negative = any(match[0].strip().startswith("-") and int(match[1]) for match in matches if match)
+        matches = [re.fullmatch(r"\s*[+-]?(?:([0-9]+)(?:\.0*)?|\.0+)\s*", field) for field in fields]
+        row = [int(match[1] or 0) for match in matches if match]
+        negative = any(match[0].strip().startswith("-") and int(match[1] or 0) for match in matches if match)
         if len(fields) != 785 or len(row) != 785 or row[0] > 9 or max(row) > 255 or negative:
             return None
         rows.append(row)
