@@ -340,7 +340,7 @@ def reference(content: bytes) -> list[list[int]] | None:
         if not line.strip():
             continue
         try:
-            (fields,) = csv.reader([line], skipinitialspace=True, strict=True)
+            (fields,) = csv.reader([line], skipinitialspace=True)
         except csv.Error:
             return None
         matches = [re.fullmatch(r"\s*[+-]?(?:([0-9]+)(?:\.0*)?|\.0+)\s*", field) for field in fields]
