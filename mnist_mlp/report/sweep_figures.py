@@ -36,7 +36,7 @@ def save_sweep_picture(path: Path, rows: Sequence[Row], digits: int) -> None:
     """
     names = varied(rows)
     networks = max(len(row.scores) for row in rows)
-    mean = f"mean and standard deviation of {networks} networks, " if networks > 1 else ""
+    mean = f"mean ± standard deviation of {networks} networks, " if networks > 1 else ""
     note = f"{mean}{digits:,} held-out digits"
     values = {name: _values(rows, name) for name in names}
     numbers = [name for name in names if all(type(row.settings.get(name)) in (int, float) for row in rows)]
@@ -152,7 +152,8 @@ def draw_map(axes: "Axes", rows: Sequence[Row], note: str) -> "Axes":
     axes.set_yticks(np.arange(len(ys)) + 0.5, [value_label(y) for y in ys])
     axes.set_xlabel(_words(across), color=GRAY)
     axes.set_ylabel(_words(up), color=GRAY)
-    write_title(axes, "Right answers, in percent", f"{note}; framed: best; dot: as good")
+    dots = ", dot: as good" * bool(axes.lines)
+    write_title(axes, f"Accuracy in percent; framed: best{dots}", note)
     return make_plain(axes)
 
 

@@ -6,7 +6,7 @@ loses its main process must leave no process 2 seconds later, and be resumed. In
 finished may have been touched, all models must be those of a sweep that nobody stopped, byte by byte, and no
 temporary file may be left.
 
-    python scripts/reliability/sweep_kills.py --kills 20
+    python -m scripts.reliability.sweep_kills --kills 20
 """
 
 import argparse
