@@ -8,7 +8,7 @@ import numpy as np
 import scipy.ndimage
 from numpy.typing import NDArray
 
-from mnist_mlp.digits.distortion import SIDE, interpolation_matrix
+from mnist_mlp.digits.distortion import SIDE, interpolation_matrices
 
 Images = NDArray[np.uint8]
 _CENTER = (SIDE - 1) / 2
@@ -47,8 +47,8 @@ def _mapped(images: Images, maps: list[tuple[NDArray[np.float32], NDArray[np.flo
         maps: for each new pixel the row and column, from the center of the image, that it is read from.
     """
     result = np.empty_like(images)
-    for i, (y, x) in enumerate(maps):
-        matrix = interpolation_matrix(y + np.float32(_CENTER), x + np.float32(_CENTER))
+    y, x = np.stack(maps, axis=1, dtype=np.float32) + np.float32(_CENTER)
+    for i, matrix in enumerate(interpolation_matrices(y, x)):
         flat = images[i :: len(maps)].reshape(-1, SIDE * SIDE).astype(np.float32)
         result[i :: len(maps)] = np.rint(matrix @ flat.T).T.reshape(-1, SIDE, SIDE)
     return result

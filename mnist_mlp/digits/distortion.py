@@ -8,8 +8,10 @@ The displacement fields are those of Simard, Steinkraus and Platt, "Best practic
 networks applied to visual document analysis", 2003: uniform noise, smoothed by a Gaussian and scaled.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,7 +22,7 @@ Floats = NDArray[np.floating[Any]]
 
 SIDE = 28
 GROUP = 64  # images that share one map
-_CENTER = (SIDE - 1) / 2
+_CENTER = np.float32((SIDE - 1) / 2)
 _ROWS, _COLUMNS = np.mgrid[:SIDE, :SIDE].astype(np.float32)
 
 
@@ -44,37 +46,36 @@ class Distortion:
     elastic: float = 0.0
     elastic_sigma: float = 5.0
 
-    def draw(self, rng: np.random.Generator) -> csr_array:
-        """Draw one map, as a (784, 784) matrix that takes flattened images to distorted ones."""
-        angle, shear, stretch_y, stretch_x, shift_y, shift_x = rng.uniform(-1, 1, 6)
-        angle, shear = np.radians(self.rotation) * angle, self.shear * shear
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+        """Draw maps: the row and the column in the old image, each (count, 28, 28), of each new pixel."""
+        angle, shear, height, width, down, right = rng.uniform(-1, 1, (6, count, 1, 1)).astype(np.float32)
+        y = (1 + self.scale * height) * (_ROWS - _CENTER)
+        x = (1 + self.scale * width) * (_COLUMNS - _CENTER)
+        x = x + self.shear * shear * y
+        angle = angle * np.float32(np.radians(self.rotation))
         cos, sin = np.cos(angle), np.sin(angle)
-        turn = np.array([[cos, -sin], [sin, cos]])
-        lean = np.array([[1, 0], [shear, 1]])
-        stretch = np.diag([1 + self.scale * stretch_y, 1 + self.scale * stretch_x])
-        (yy, yx), (xy, xx) = (turn @ lean @ stretch).astype(np.float32)
-        y, x = _ROWS - _CENTER, _COLUMNS - _CENTER
-        source_y = yy * y + yx * x + np.float32(_CENTER + self.shift * shift_y)
-        source_x = xy * y + xx * x + np.float32(_CENTER + self.shift * shift_x)
+        y, x = cos * y - sin * x, sin * y + cos * x
+        y = y + (_CENTER + self.shift * down)
+        x = x + (_CENTER + self.shift * right)
         if self.elastic:
             smooth = _gaussian(self.elastic_sigma)
-            noise = rng.uniform(-self.elastic, self.elastic, (2, SIDE, SIDE)).astype(np.float32)
+            noise = rng.uniform(-self.elastic, self.elastic, (2, count, SIDE, SIDE)).astype(np.float32)
             move_y, move_x = smooth @ noise @ smooth.T
-            source_y += move_y
-            source_x += move_x
-        return interpolation_matrix(source_y, source_x)
+            y, x = y + move_y, x + move_x
+        return y, x
 
     def apply(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
         """Distort images (n, 784), a new map for every 64 of them.
 
         Returns:
-            (n, 784) float32 in Fortran order, pixels from 0 to 255, background where a map reaches outside.
+            (n, 784) float32, pixels from 0 to 255, background where a map reaches outside.
         """
-        columns = np.empty((SIDE * SIDE, len(images)), np.float32)
-        for first in range(0, len(images), GROUP):
-            group = images[first : first + GROUP].T.astype(np.float32, order="C")
-            columns[:, first : first + GROUP] = self.draw(rng) @ group
-        return columns.T
+        distorted = np.empty(images.shape, np.float32)
+        maps = interpolation_matrices(*self.draw(ceil(len(images) / GROUP), rng))
+        for i, matrix in enumerate(maps):
+            group = slice(i * GROUP, (i + 1) * GROUP)
+            distorted[group] = (matrix @ images[group].T.astype(np.float32, order="C")).T
+        return distorted
 
 
 @cache
@@ -86,27 +87,25 @@ def _gaussian(sigma: float) -> Floats:
     return matrix
 
 
-def interpolation_matrix(source_y: Floats, source_x: Floats) -> csr_array:
-    """The matrix that reads each pixel of a new image at a place in the old one.
+def interpolation_matrices(source_y: Floats, source_x: Floats) -> Iterator[csr_array]:
+    """The matrices that read each pixel of new images at a place in old ones, one matrix for each map.
 
     Args:
-        source_y: (28, 28) float32: the row in the old image, fractions included, of each new pixel.
+        source_y: (n, 28, 28) float32: the row in the old image, fractions included, of each new pixel.
         source_x: likewise the column.
 
-    Returns:
+    Yields:
         (784, 784) float32 with four entries a row, the bilinear weights; places outside read as zero.
     """
     # One pixel of margin on each side holds the zeros outside, so that clipped places need no special case.
-    y = np.clip(source_y, -1, SIDE).ravel()
-    x = np.clip(source_x, -1, SIDE).ravel()
-    top, left = np.floor(y), np.floor(x)
-    down, right = y - top, x - left
-    rows = np.stack([top, top, top + 1, top + 1], axis=1)
-    columns = np.stack([left, left + 1, left, left + 1], axis=1)
-    up, to_left = 1 - down, 1 - right
-    weights = np.stack([up * to_left, up * right, down * to_left, down * right], axis=1)
-    weights *= (rows >= 0) & (rows < SIDE) & (columns >= 0) & (columns < SIDE)
-    indices = np.clip(rows, 0, SIDE - 1) * SIDE + np.clip(columns, 0, SIDE - 1)
-    row_starts = np.arange(0, weights.size + 1, 4, dtype=np.int32)
-    entries = weights.ravel(), indices.ravel().astype(np.int32), row_starts
-    return csr_array(entries, shape=(SIDE * SIDE, SIDE * SIDE))
+    y, x = (np.clip(source, -1, SIDE).reshape(-1, SIDE * SIDE) for source in (source_y, source_x))
+    rows, columns = (np.stack([np.floor(place), np.floor(place) + 1]) for place in (y, x))
+    near_y = (1 - np.abs(rows - y)) * ((rows >= 0) & (rows < SIDE))
+    near_x = (1 - np.abs(columns - x)) * ((columns >= 0) & (columns < SIDE))
+    rows, columns = (np.clip(places, 0, SIDE - 1).astype(np.int32) for places in (rows, columns))
+    # From (2, 2, n, 784), above and below by left and right, to the four entries of each row.
+    weights = (near_y[:, None] * near_x).transpose(2, 3, 0, 1).reshape(len(y), -1)
+    indices = (SIDE * rows[:, None] + columns).transpose(2, 3, 0, 1).reshape(len(y), -1)
+    row_starts = np.arange(0, weights.shape[1] + 1, 4, dtype=np.int32)
+    for entries in zip(weights, indices, strict=True):
+        yield csr_array((*entries, row_starts), shape=(SIDE * SIDE, SIDE * SIDE))

@@ -62,8 +62,9 @@ class Samples:
         images[chunk >= count] = self._nondigits[chunk[chunk >= count] - count]
         return images
 
-    def inputs(self, images: NDArray[np.uint8], rng: np.random.Generator) -> Floats:
-        """The inputs (n, 784) float32 of images: distorted, scaled and centered, as the recipe says."""
+    def inputs(self, chunk: Indices, rng: np.random.Generator) -> Floats:
+        """The inputs (n, 784) float32 of a chunk: distorted, scaled and centered, as the recipe says."""
+        images = self.images(chunk)
         if self._recipe.distorted:
             inputs = scale_in_place(self._distortion.apply(images, rng))
         else:

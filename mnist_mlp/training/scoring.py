@@ -1,5 +1,7 @@
 """What a network answers to images, and from which output on an answer counts."""
 
+from math import floor
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -34,10 +36,13 @@ def outputs_for(network: Network, images: NDArray[np.uint8], shift: np.floating 
 
 
 def threshold_for(outputs: Floats) -> float:
-    """The threshold, in hundredths, that leaves about 1 % of digits open: outputs below it are no answer.
+    """The threshold that leaves 1 % of digits open or a little less: outputs below it are no answer.
 
     Args:
         outputs: (n, 10), n at least 1, of digits that the network was not trained on, if there are any.
+
+    Returns:
+        A whole number of hundredths, rounded down: rounded up to 1 it would leave nearly all digits open.
     """
     largest = np.sort(outputs.max(axis=1))
-    return round(float(largest[int(LEFT_OPEN * len(largest))]), 2)
+    return floor(100 * float(largest[int(LEFT_OPEN * len(largest))])) / 100

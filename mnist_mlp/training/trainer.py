@@ -212,19 +212,15 @@ class Trainer:
 
     def _train_chunk(self, chunk: Indices, targets: Floats, step: int, rng: np.random.Generator) -> Floats:
         """Train on a chunk of samples, from a step on; return the outputs of each before its own update."""
-        recipe, images = self._recipe, self._samples.images(chunk)
+        recipe, inputs = self._recipe, self._samples.inputs(chunk, rng)
         if self._online:
             rate = learning_rate_at(recipe, step, self._steps_per_epoch)
-            return self._online.train(
-                self._samples.inputs(images, rng), targets, rate, self._gram_cache(chunk)
-            )
+            return self._online.train(inputs, targets, rate, self._gram_cache(chunk))
         outputs = np.empty_like(targets)
-        for first in range(0, len(images), recipe.batch_size):
+        for first in range(0, len(inputs), recipe.batch_size):
             batch = slice(first, first + recipe.batch_size)
             rate = learning_rate_at(recipe, step, self._steps_per_epoch)
-            outputs[batch] = self._mini_batches.step(
-                self._samples.inputs(images[batch], rng), targets[batch], rate
-            )
+            outputs[batch] = self._mini_batches.step(inputs[batch], targets[batch], rate)
             step += 1
             if recipe.ema_epochs and step % _STEPS_BETWEEN_AVERAGES == 1:
                 self._average_in(step // _STEPS_BETWEEN_AVERAGES + 1)

@@ -116,7 +116,7 @@ def distorting(setup: Setup) -> list[Result]:
     distorted = RECIPES["best"].with_settings({"epochs": setup.rounds + 1, "nondigits": 0})
     plain = distorted.with_settings(PLAIN)
     distortion, rng = distortion_of(distorted), np.random.default_rng(1)
-    images, size = setup.train.images.reshape(-1, 784), distorted.batch_size
+    images, size = setup.train.images.reshape(-1, 784), 2048  # as many as a training distorts at a time
 
     def distort() -> None:
         for first in range(0, len(images), size):

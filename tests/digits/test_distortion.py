@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from mnist_mlp.digits.distortion import Distortion, interpolation_matrix
+from mnist_mlp.digits.distortion import Distortion, interpolation_matrices
 from mnist_mlp.digits.mnist import load_mnist
 
 ROWS, COLUMNS = np.mgrid[:28, :28].astype(np.float32)
@@ -28,26 +28,29 @@ def read_bilinear(image: NDArray[np.uint8], y: float, x: float) -> float:
     return value
 
 
+def moved(image: NDArray[np.uint8], y: NDArray[np.floating], x: NDArray[np.floating]) -> NDArray[np.floating]:
+    """An image (28, 28), each pixel read at the place (y, x), each (28, 28)."""
+    (matrix,) = interpolation_matrices(y[None], x[None])
+    return (matrix @ image.ravel().astype(np.float32)).reshape(28, 28)
+
+
 def test_zero_displacement_leaves_the_image_as_it_is() -> None:
-    same = interpolation_matrix(ROWS, COLUMNS) @ FIVE.ravel().astype(np.float32)
-    np.testing.assert_array_equal(same.reshape(28, 28), FIVE)
+    np.testing.assert_array_equal(moved(FIVE, ROWS, COLUMNS), FIVE)
     still = Distortion().apply(FIVE.reshape(1, 784), np.random.default_rng(1))
     np.testing.assert_array_equal(still.reshape(28, 28), FIVE)
 
 
 @pytest.mark.parametrize(("down", "right"), [(0, 3), (2, -5), (-1, 0), (27, 27), (28, 0), (-40, 0)])
 def test_a_shift_of_whole_pixels_moves_the_image_and_leaves_paper_behind(down: int, right: int) -> None:
-    moved = interpolation_matrix(ROWS - down, COLUMNS - right) @ FIVE.ravel().astype(np.float32)
     expected = [
         [read_bilinear(FIVE, row - down, column - right) for column in range(28)] for row in range(28)
     ]
-    np.testing.assert_array_equal(moved.reshape(28, 28), expected)
+    np.testing.assert_array_equal(moved(FIVE, ROWS - down, COLUMNS - right), expected)
 
 
 def test_a_quarter_turn_is_a_quarter_turn() -> None:
     # Turned about the middle of the image by 90 degrees, every pixel lands on a pixel.
-    turned = interpolation_matrix(27 - COLUMNS, ROWS) @ FIVE.ravel().astype(np.float32)
-    np.testing.assert_array_equal(turned.reshape(28, 28), np.rot90(FIVE, -1))
+    np.testing.assert_array_equal(moved(FIVE, 27 - COLUMNS, ROWS), np.rot90(FIVE, -1))
 
 
 @settings(max_examples=20, deadline=None)
@@ -57,9 +60,8 @@ def test_any_map_agrees_with_reading_pixel_by_pixel(seed: int) -> None:
     y = (ROWS + rng.normal(0, 4, (28, 28))).astype(np.float32)
     x = (COLUMNS + rng.normal(0, 4, (28, 28))).astype(np.float32)
     image = rng.integers(0, 256, (28, 28), dtype=np.uint8)  # with ink up to its edges
-    fast = (interpolation_matrix(y, x) @ image.ravel().astype(np.float32)).reshape(28, 28)
     slow = [[read_bilinear(image, float(y[i, j]), float(x[i, j])) for j in range(28)] for i in range(28)]
-    np.testing.assert_allclose(fast, slow, atol=2e-3)  # of 255, in float32
+    np.testing.assert_allclose(moved(image, y, x), slow, atol=2e-3)  # of 255, in float32
 
 
 class Drawn(np.random.Generator):
@@ -70,8 +72,7 @@ class Drawn(np.random.Generator):
         self._numbers = np.array(numbers)
 
     def uniform(self, low=0.0, high=1.0, size=None):  # type: ignore[no-untyped-def]
-        assert size == len(self._numbers)
-        return low + (self._numbers + 1) / 2 * (high - low)
+        return (low + (self._numbers + 1) / 2 * (high - low)).reshape(size)
 
 
 def distorted(distortion: Distortion, rng: np.random.Generator) -> NDArray[np.floating]:
