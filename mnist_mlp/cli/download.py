@@ -5,7 +5,7 @@ from pathlib import Path
 from mnist_mlp.cli.options import DataDir, Json, Mirror, Offline
 
 EXAMPLES = """
-  mnist-mlp download --data-dir mnist
+  mnist-mlp download
   mnist-mlp download --data-dir mnist --mirror http://school.example/mnist
 """
 
@@ -13,12 +13,22 @@ EXAMPLES = """
 def download(
     data_dir: DataDir = None, mirror: Mirror = None, offline: Offline = False, json: Json = False
 ) -> None:
-    """Fetch the MNIST digits as two CSV files."""
+    """Get the MNIST digits as two CSV files, without --data-dir and --mirror from the program's own."""
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
+    from mnist_mlp.digits.mnist import FILES, load_mnist, write_csv
+    from mnist_mlp.runs.folder import make_folder
 
-    screen = Screen()
-    paths = Source(data_dir or Path("data"), mirror or [], offline).download(screen, csv=True)
+    screen, folder = Screen(), data_dir or Path("data")
+    paths = [folder / names.csv for names in FILES.values()]
+    source = Source(folder if mirror else data_dir, mirror or [], offline)
+    if source.folder == folder:  # not the digits that come with the program
+        source.download(screen)
+    make_folder(folder)
+    with screen.bytes_progress() as progress:
+        for split, path in zip(FILES, paths, strict=True):
+            if not path.exists():
+                write_csv(load_mnist(source.folder, split), path, progress)
     if json:
         screen.json([str(path) for path in paths])
         return

@@ -47,22 +47,15 @@ class Source:
         with screen.bytes_progress() as progress:
             return load_mnist(self.folder, split, progress)
 
-    def download(self, screen: Screen, *, csv: bool = False) -> list[Path]:
-        """Download MNIST into the folder.
-
-        Args:
-            screen: where progress is shown.
-            csv: make CSV files of IDX files.
-
-        Returns:
-            The files that are there now.
+    def download(self, screen: Screen) -> None:
+        """Download MNIST into the folder; what is there already is checked.
 
         Raises:
             MnistMlpError: if no source gives the files.
         """
         mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
         with screen.bytes_progress() as progress:
-            return download_mnist(self.folder, mirrors, csv=csv, sources=sources, progress=progress)
+            download_mnist(self.folder, mirrors, sources=sources, progress=progress)
 
 
 def new_plan(recipe: Recipe, repeats: int, places: dict[str, str], source: Source) -> Plan:

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -41,13 +41,13 @@ def state_of(file: FileIO) -> State:
     }
 
 
-def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], facts: Callable[[], State]) -> None:
+def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], facts: State) -> None:
     """Write a cache in little memory, however many digits there are.
 
     Args:
         cache: the file to write.
         blocks: rows (n, 785), label first.
-        facts: called after the last block: the state of the CSV file and its `sha256`.
+        facts: the state of the CSV file and its `sha256`.
 
     Raises:
         StorageError: the cache cannot be written.
@@ -60,7 +60,7 @@ def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], facts: Callabl
             labels.append(rows[:, 0].tobytes())
         count = file.write(b"".join(labels))
         file.seek(0)
-        file.write(json.dumps({**facts(), "count": count}).encode().ljust(_FACTS_SIZE))
+        file.write(json.dumps({**facts, "count": count}).encode().ljust(_FACTS_SIZE))
 
 
 def read_cache(cache: Path, name: str, state: State) -> Digits | None:

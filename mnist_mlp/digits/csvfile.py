@@ -85,29 +85,28 @@ def _recognize(lines: Sequence[str], first_number: int) -> tuple[Form | None, in
 
 
 def _parse_block(lines: list[str], form: Form, first_number: int) -> NDArray[np.uint8]:
-    if not any(map(str.strip, lines)):
+    filled = [line for line in lines if line.strip()]
+    if not filled:
         return np.empty((0, 785), np.uint8)
-    text = "".join(lines)
+    has_quotes = any('"' in line for line in filled)
     is_plain = form.columns == tuple(range(form.width))
-    has_floats = any(mark in text for mark in ".eEnN")  # n: nan, inf
-    try:
+    with suppress(ValueError):
         values = np.loadtxt(
-            lines,
-            np.float64 if has_floats else np.uint8,
+            filled,
             comments=None,
             delimiter=form.separator,
-            quotechar='"' if '"' in text else None,
+            quotechar='"' if has_quotes else None,
             usecols=None if is_plain else form.columns,
             ndmin=2,
         )
-    except ValueError:
-        return _parse_lines(lines, form, first_number)
-    is_good = values.shape[1] == 785 and values[:, 0].max() <= 9
-    if not is_plain:  # loadtxt does not look at columns that it leaves out
-        is_good &= all(len(line.split(form.separator)) == form.width for line in lines if line.strip())
-    if has_floats and is_good:
-        is_good = values.min() >= 0 and values.max() <= 255 and (values == np.floor(values)).all()
-    return values.astype(np.uint8, copy=False) if is_good else _parse_lines(lines, form, first_number)
+        is_whole = values.shape[1] == 785
+        if not is_plain:  # loadtxt does not count the columns that it leaves out
+            is_whole &= all(len(line.split(form.separator)) == form.width for line in filled)
+        with np.errstate(invalid="ignore"):  # of what is no byte: it will not be equal
+            rows = values.astype(np.uint8)
+        if is_whole and (rows == values).all() and rows[:, 0].max() <= 9:
+            return rows
+    return _parse_lines(lines, form, first_number)
 
 
 def _parse_lines(lines: Sequence[str], form: Form, first_number: int) -> NDArray[np.uint8]:

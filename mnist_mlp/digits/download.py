@@ -3,21 +3,24 @@
 import gzip
 import hashlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import urlsplit
 
-from mnist_mlp.digits.mnist import FILES, Progress, find_files, read_idx, write_csv
-from mnist_mlp.digits.transfer import Limits, TransferError, transfer
+from mnist_mlp.digits.mnist import FILES, Progress, find_files
 from mnist_mlp.errors import MnistMlpError, printable
 from mnist_mlp.files.atomic import atomic_write, cannot_write, remove_leftovers
 
 
 class DownloadError(MnistMlpError):
     """The digits could not be had; the message may have a line for each source."""
+
+
+class TransferError(Exception):
+    """Why a server did not give a file."""
 
 
 class Published(NamedTuple):
@@ -41,8 +44,7 @@ PUBLISHED = {
 }
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A folder on a web server that holds the CSV files, or the IDX files as .gz."""
 
     url: str
@@ -62,10 +64,9 @@ def download_mnist(
     folder: str | Path,
     mirrors: Sequence[str] = (),
     *,
-    csv: bool = False,
     sources: Sequence[Source] = SOURCES,
     published: Mapping[str, Published] = PUBLISHED,
-    limits: Limits | None = None,
+    timeout: float = 20,
     progress: Progress | None = None,
 ) -> list[Path]:
     """Make MNIST be in a folder: what is missing comes from mirrors, or else from known sources.
@@ -76,10 +77,9 @@ def download_mnist(
     Args:
         folder: is made if it does not exist, and removed again if nothing came.
         mirrors: addresses of web folders with the IDX files as .gz, or the CSV files; tried first, in order.
-        csv: make CSV files of IDX files.
         sources: tried after the mirrors.
         published: by file name without .gz, what the files must be.
-        limits: when to give up a transfer.
+        timeout: seconds after which a source that sends nothing is given up.
         progress: told of the bytes of each file.
 
     Returns:
@@ -93,18 +93,11 @@ def download_mnist(
         if not url.lower().startswith(("http://", "https://")):
             raise DownloadError(f"{printable(url)}: a mirror's address starts with http:// or https://")
     from_mirrors = [Source(url, form) for url in mirrors for form in ("idx", "csv")]
-    folder, paths = Path(folder), list[Path]()
-    download = _Download(folder, [*from_mirrors, *sources], published, limits or Limits(), progress)
+    folder = Path(folder)
+    download = _Download(folder, [*from_mirrors, *sources], published, timeout, progress)
     with _folder_to_fill(folder):
         remove_leftovers(folder)
-        for split in FILES:
-            found = download.provide(split)
-            if csv and len(found) == 2:
-                made = folder / FILES[split].csv
-                write_csv(read_idx(*found), made, progress)
-                found = (made,)
-            paths += found
-    return paths
+        return [path for split in FILES for path in download.provide(split)]
 
 
 @contextmanager
@@ -131,7 +124,7 @@ class _Download:
     folder: Path
     sources: Sequence[Source]
     published: Mapping[str, Published]
-    limits: Limits
+    timeout: float
     progress: Progress | None
 
     def provide(self, split: str) -> tuple[Path, ...]:
@@ -198,9 +191,45 @@ class _Download:
 
         try:
             with atomic_write(path) as content:
-                transfer(url, content, largest, self.limits, report)
+                _receive(url, content, largest, self.timeout, report)
                 content.seek(0)
                 if (content.read(2) == _GZIP) is not is_packed or not self._is_published(name, content):
                     raise TransferError("sent something else, or not all of it")
         except TransferError as error:
             raise TransferError(f"{printable(url)}: {error}") from error
+
+
+def _receive(
+    url: str, file: BinaryIO, largest: int, timeout: float, report: Callable[[int, int], None]
+) -> None:
+    """Write to a file what a server sends, as long as it may be the right file.
+
+    Raises:
+        TransferError: the server does not give it, or no file of digits.
+        OSError: the file cannot be written.
+    """
+    import requests  # noqa: PLC0415 - slow to load
+
+    headers, done = {"Accept-Encoding": "identity", "User-Agent": "mnist-mlp"}, 0
+    try:
+        with requests.get(url, stream=True, timeout=timeout, headers=headers) as answer:
+            if not answer.ok:
+                raise TransferError(f"answers {answer.status_code} {printable(answer.reason, 40)}")
+            total = int(answer.headers.get("Content-Length", 0))
+            for piece in answer.iter_content(2**14):
+                if done == 0 and piece.lstrip().startswith(b"<"):
+                    raise TransferError("sent a web page")
+                done += len(piece)
+                if done > largest:
+                    raise TransferError(f"sends more than {largest:,} bytes")
+                file.write(piece)
+                report(done, total)
+    except (requests.RequestException, ValueError) as error:  # ValueError: a broken address or length
+        raise TransferError(_reason(error)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost error says most plainly what happened."""
+    while inner := error.__cause__ or error.__context__:
+        error = inner
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__, 100)

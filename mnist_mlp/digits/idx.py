@@ -3,7 +3,6 @@
 import gzip
 import math
 import os
-from collections.abc import Iterator
 from io import FileIO
 
 import numpy as np
@@ -25,8 +24,7 @@ def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         (n, *shape), at least one item; a read-only memory map if the file is not compressed.
 
     Raises:
-        ValueError: the file is broken or holds something else, which is found before more than 64 MB and four
-            times the file's size are allocated.
+        ValueError: the file is broken or holds something else.
         EOFError, OSError, zlib.error: a .gz file is damaged.
     """
     size = os.fstat(file.fileno()).st_size
@@ -48,29 +46,14 @@ def _read_compressed(file: FileIO, size: int, shape: tuple[int, ...]) -> NDArray
         expected = count * math.prod(shape)
         if expected > _LARGEST_RATIO * size:
             raise ValueError(f"announces {expected} bytes, more than its {size} can hold; fetch it anew")
-        if expected > 2**26 + 4 * size:  # too much to allocate on its word alone
-            for _ in _pieces(stream, expected):
-                pass
-            stream.seek(_header_size(shape))
-        data = np.empty(expected, np.uint8)
-        position = 0
-        for piece in _pieces(stream, expected):
-            data[position : position + len(piece)] = np.frombuffer(piece, np.uint8)
+        data, position = np.empty(expected, np.uint8), 0
+        while position <= expected and (piece := stream.read(_PIECE)):
+            data[position : position + len(piece)] = np.frombuffer(piece, np.uint8)[: expected - position]
             position += len(piece)
-    return data.reshape(count, *shape)
-
-
-def _pieces(stream: gzip.GzipFile, expected: int) -> Iterator[bytes]:
-    """All that is left in the stream, which must be `expected` bytes."""
-    left = expected
-    while piece := stream.read(_PIECE):
-        left -= len(piece)
-        if left < 0:
-            break
-        yield piece
-    if left:
-        fault = "more" if left < 0 else "fewer"
+    if position != expected:
+        fault = "more" if position > expected else "fewer"
         raise ValueError(f"holds {fault} than the {expected} bytes that it announces; fetch it anew")
+    return data.reshape(count, *shape)
 
 
 def _header_size(shape: tuple[int, ...]) -> int:

@@ -5,7 +5,6 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -124,9 +123,7 @@ def read_idx(images: str | Path, labels: str | Path) -> Digits:
 
 def _read_idx_file(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], str]:
     with _opened(path) as file:
-        array = idx.read_array(file, shape)
-        file.seek(0)
-        return array, hashlib.file_digest(file, "sha256").hexdigest()
+        return idx.read_array(file, shape), _digest(file)
 
 
 def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
@@ -144,20 +141,18 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
         if digits := read_cache(cache, path.name, state):
             return digits
         remove_leftovers(path.parent)
-        with ThreadPoolExecutor(1) as thread:
-            digest = thread.submit(_digest, path)
-            with suppress(StorageError):  # a folder without permission, a full disk
-                blocks = _blocks(file, state, progress)
-                write_cache(cache, blocks, lambda: {**state, "sha256": digest.result()})
-                if digits := read_cache(cache, path.name, state):
-                    return digits
-            rows = np.concatenate(list(_blocks(file, state, progress)))
-            return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: digest.result()})
+        digest = _digest(file)
+        with suppress(StorageError):  # a folder without permission, a full disk
+            write_cache(cache, _blocks(file, state, progress), {**state, "sha256": digest})
+            if digits := read_cache(cache, path.name, state):
+                return digits
+        rows = np.concatenate(list(_blocks(file, state, progress)))
+        return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: digest})
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _digest(file: FileIO) -> str:
+    file.seek(0)
+    return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:

@@ -146,7 +146,7 @@ def hostile_idx() -> list[bytes]:
 
 
 def hostile_gzip() -> list[bytes]:
-    headers = (b"", idx((2**32 - 1, 28, 28)), idx((20, 28, 28)), idx((130_000, 28, 28)))
+    headers = (b"", idx((2**32 - 1, 28, 28)), idx((20, 28, 28)), idx((80_000, 28, 28)))
     bombs = [gzip.compress(header + bytes(100 << 20), 1) for header in headers]
     return [*map(gzip.compress, hostile_idx()), *bombs, gzip.compress(b"") * 100_000, gzip.compress(bombs[0])]
 

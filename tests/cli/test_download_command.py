@@ -50,11 +50,20 @@ def archives() -> Path:
     return folder
 
 
-def test_without_the_network_the_files_in_the_folder_will_do(archives: Path, mirror: Mirror) -> None:
-    made = call("download", "--data-dir", archives, "--mirror", mirror.url, "--json")
-    csvs = [str(archives / "mnist_train.csv"), str(archives / "mnist_test.csv")]
-    assert (made.code, json.loads(made.out)) == (0, csvs)
+def test_without_the_network_the_digits_of_the_program_will_do(mirror: Mirror) -> None:
+    csvs = [str(Path("data", name)) for name in ("mnist_train.csv", "mnist_test.csv")]
+    for arguments in ([], ["--data-dir", "data", "--mirror", mirror.url]):  # made, then found and checked
+        made = call("download", *arguments, "--json")
+        assert (made.code, json.loads(made.out)) == (0, csvs)
     assert [Path(path).stat().st_size for path in csvs] == [109_575_994, 18_289_443]  # the published ones'
+    assert mirror.asked == []
+
+
+def test_without_the_network_a_folder_must_hold_the_published_files(archives: Path, mirror: Mirror) -> None:
+    made = call("download", "--data-dir", archives)
+    assert made.out.split() == [str(archives / "mnist_train.csv"), str(archives / "mnist_test.csv")]
+    (archives / "mnist_test.csv").write_text("other")
+    assert "mnist_test.csv: is not the published file" in call("download").line
     for offline in ([], ["--offline"]):  # the environment says so, too
         assert call("download", "--data-dir", "none", "--mirror", mirror.url, *offline).code == 1
     assert mirror.asked == []

@@ -58,7 +58,7 @@ for command in [], *([name] for name in sys.argv[1:]):
         main()
     assert "Usage" in text.getvalue()
     assert all(len(line) <= 80 for line in text.getvalue().splitlines())
-print([name for name in ("numpy", "scipy", "matplotlib", "pooch", "safetensors") if name in sys.modules])
+print([name for name in ("numpy", "scipy", "matplotlib", "requests", "safetensors") if name in sys.modules])
 """
     shown = subprocess.run(
         [sys.executable, "-c", code, *COMMANDS], capture_output=True, text=True, check=True

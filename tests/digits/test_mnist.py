@@ -353,7 +353,7 @@ def test_what_is_written_is_read_back(scratch: Path, seed: int, count: int, end:
     assert_same(read_idx(*write_idx(digits, scratch, end=end)), digits)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
     digits, csv = random_digits(3), scratch / "digits.csv"
