@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, make_plain, write_title
 from mnist_mlp.report.scorecard import percent, wilson_interval
@@ -13,35 +13,49 @@ if TYPE_CHECKING:
 _COLUMNS = 3  # of small curves
 
 
+class Epoch(Protocol):
+    """What a learning curve needs of one epoch; accuracies are from 0 to 1."""
+
+    @property
+    def epoch(self) -> int:
+        """Counted from 1."""
+
+    @property
+    def accuracy(self) -> float:
+        """On the training digits."""
+
+    @property
+    def validation_accuracy(self) -> float | None:
+        """On the held-out digits, if there are any."""
+
+
 def draw_learning_curve(
-    axes: "Axes",
-    training: Sequence[float],
-    held_out: Sequence[float] | None = None,
-    test: float | None = None,
-    kept: int | None = None,
+    axes: "Axes", history: Sequence[Epoch], test: float, kept: int | None = None
 ) -> "Axes":
-    """Draw accuracies, each from 0 to 1, by epoch.
+    """Draw accuracies by epoch.
 
     The axis is logarithmic in the wrong answers: from 96 to 98 % is as far as from 98 to 99 %.
 
     Args:
         axes: where to draw.
-        training: of the training digits during each epoch.
-        held_out: of the held-out digits after each epoch, if there are any.
-        test: of the test digits with the weights that are kept.
+        history: at least one epoch.
+        test: the accuracy on the test digits, 0 to 1, with the weights that are kept.
         kept: the epoch whose weights are kept, and marked; None for the last.
     """
-    curves = {"training": training, "held out": held_out, "test": None if test is None else [test]}
-    last, every_wrong = len(training), []
+    last, every_wrong = history[-1].epoch, []
     shown = kept or last
+    curves = {
+        "training": {record.epoch: record.accuracy for record in history},
+        "held out": {r.epoch: r.validation_accuracy for r in history if r.validation_accuracy is not None},
+        "test": {shown: test},
+    }
     for (name, shares), color in zip(curves.items(), (GRAY, BLUE, VERMILION), strict=True):
-        if shares is None:
+        if not shares:
             continue
-        wrong = [max(100 - 100 * share, 0.01) for share in shares]  # 0 has no place on a logarithmic axis
-        epochs = [shown] if name == "test" else range(last - len(wrong) + 1, last + 1)
+        wrong = [max(100 - 100 * share, 0.01) for share in shares.values()]  # 0 has no place on a log axis
         style = "-" if len(wrong) > 30 else "o" if len(wrong) == 1 else "o-"
-        label = f"{name} {percent(dict(zip(epochs, shares, strict=True))[shown])}"
-        axes.plot(epochs, wrong, style, color=color, markersize=5, clip_on=False, label=label)
+        label = f"{name} {percent(shares[shown])}"
+        axes.plot(list(shares), wrong, style, color=color, markersize=5, clip_on=False, label=label)
         every_wrong += wrong
     if kept:
         axes.axvline(kept, color=GRAY, linestyle=":", linewidth=1.2)

@@ -1,6 +1,6 @@
 "use strict";
 // From strokes to 28 x 28 pixels, and from pixels to the network's outputs: arithmetic only, no page.
-// `strokes.py` holds the same arithmetic as pixelsOf; both give the same bytes, because each step uses only
+// tests/browser/strokes.py holds the same arithmetic as pixelsOf; both give the same bytes, because each step uses only
 // + - * / and the square root, which are exact to the last bit everywhere. A canvas is not: browsers smooth
 // lines differently.
 

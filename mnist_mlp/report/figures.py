@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,7 +23,6 @@ from mnist_mlp.report.scorecard import Mistake, most_confident
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 # Blue and vermilion of the palette that Okabe and Ito (2008) made for all kinds of color vision.
 BLUE, VERMILION = "#0072b2", "#d55e00"
@@ -35,42 +34,51 @@ _SIZE, _GAP = 28, 5  # pixels of a digit, each way, and between digits
 def save_picture(
     path: str | Path, *draws: Callable[["Axes"], object], size: tuple[float, float] = (7.2, 4.8)
 ) -> None:
-    """Write a PNG file of 150 pixels an inch; the same drawing gives the same bytes.
+    """Write a PNG file of 150 pixels an inch, see `picture_bytes`.
 
     Args:
         path: the file, which is written whole or not at all.
-        *draws: each draws on an `Axes` of its own; they stand side by side.
-        size: the greatest width and height in inches; blank margins are cut off.
+        *draws: as for `picture_bytes`.
+        size: likewise.
 
     Raises:
         StorageError: the file cannot be written.
     """
-    figure = _figure_class(Path(path).parent)(size, dpi=150, facecolor="white")
+    try:
+        tempfile.gettempdir()
+    except OSError:  # no folder for temporary files can be written; Matplotlib would give up
+        tempfile.tempdir = str(Path(path).parent)
+    write_bytes(path, picture_bytes(*draws, size=size, kind="png"))
+
+
+def picture_bytes(
+    *draws: Callable[["Axes"], object], size: tuple[float, float], kind: Literal["png", "svg"]
+) -> bytes:
+    """The content of a picture file; the same drawing gives the same bytes.
+
+    Args:
+        *draws: each draws on an `Axes` of its own; they stand side by side.
+        size: the greatest width and height in inches; blank margins are cut off.
+        kind: a PNG is white where nothing is drawn, an SVG transparent.
+    """
+    logger = logging.getLogger("matplotlib")
+    level = logger.level
+    logger.setLevel(logging.ERROR)  # no word where it cannot keep its list of fonts for the next time
+    from matplotlib import rc_context  # noqa: PLC0415
+    from matplotlib.figure import Figure  # noqa: PLC0415
+
+    logger.setLevel(level)
+    figure = Figure(size, dpi=150, facecolor="white")
     figure.set_layout_engine("constrained", w_pad=0.12)
     for number, draw in enumerate(draws, start=1):
         draw(figure.add_subplot(1, len(draws), number))
     buffer = io.BytesIO()
-    with warnings.catch_warnings():
+    told = {"Software": None} if kind == "png" else {"Date": None}  # which would differ from time to time
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "mnist-mlp"}):
         warnings.filterwarnings("ignore", "Glyph .* missing")  # a file's name may be in any script
-        figure.savefig(
-            buffer, format="png", bbox_inches="tight", pad_inches=0.12, metadata={"Software": None}
-        )
-    write_bytes(path, buffer.getvalue())
-
-
-def _figure_class(folder: Path) -> type["Figure"]:
-    """Import Matplotlib, without a word where it cannot keep its list of fonts for the next time."""
-    try:
-        tempfile.gettempdir()
-    except OSError:  # no folder for temporary files can be written; Matplotlib would give up
-        tempfile.tempdir = str(folder)
-    logger = logging.getLogger("matplotlib")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    from matplotlib.figure import Figure  # noqa: PLC0415
-
-    logger.setLevel(level)
-    return Figure
+        edges: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": 0.12}
+        figure.savefig(buffer, format=kind, transparent=kind == "svg", metadata=told, **edges)
+    return buffer.getvalue()
 
 
 def draw_confusion(axes: "Axes", confusion: ArrayLike) -> "Axes":

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report import sections
-from mnist_mlp.report.chart import Epoch
+from mnist_mlp.report.curves import Epoch
 from mnist_mlp.report.inside import as_pixels, imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.scorecard import Scorecard

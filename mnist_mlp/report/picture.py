@@ -1,4 +1,4 @@
-"""Small pictures as data URLs for a page, transparent where there is nothing: they fit light and dark."""
+"""Pictures as data URLs for a page, transparent where there is nothing: they fit light and dark."""
 
 import base64
 import io
@@ -15,14 +15,14 @@ _COLORS = 16  # at most, which four bits a pixel hold
 def ink_on_paper(image: NDArray[np.uint8]) -> str:
     """A digit (height, width), uint8, in black, as opaque as its ink in 16 steps, as a data URL."""
     levels = np.arange(_COLORS)
-    return _data_url(np.rint(image / 17), [BLACK] * _COLORS, levels * 17)
+    return _shaded(np.rint(image / 17), [BLACK] * _COLORS, levels * 17)
 
 
 def in_two_colors(values: NDArray[np.floating], steps: int = 4) -> str:
     """Numbers (height, width) of -1 (orange) to 1 (blue), in steps of each color, as a data URL."""
     levels = np.arange(-steps, steps + 1)
     colors = [ORANGE if level < 0 else BLUE for level in levels]
-    return _data_url(
+    return _shaded(
         np.clip(np.rint(values * steps), -steps, steps) + steps, colors, abs(levels) * 255 // steps
     )
 
@@ -36,7 +36,7 @@ def tiled(images: NDArray[np.floating], columns: int = 20) -> NDArray[np.floatin
     return room.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
 
 
-def _data_url(
+def _shaded(
     levels: NDArray[np.floating], colors: Sequence[tuple[int, int, int]], opacities: NDArray[np.integer[Any]]
 ) -> str:
     """A picture of levels (height, width), each with its color and its opacity, 0 to 255."""
@@ -46,4 +46,9 @@ def _data_url(
     picture.putpalette([part for color in colors for part in color])
     file = io.BytesIO()
     picture.save(file, "PNG", bits=4, transparency=opacities.astype(np.uint8).tobytes())
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode('ascii')}"
+    return data_url(file.getvalue(), "png")
+
+
+def data_url(picture: bytes, kind: str) -> str:
+    """A picture of a kind, such as png or svg+xml, as a data URL."""
+    return f"data:image/{kind};base64,{base64.b64encode(picture).decode('ascii')}"

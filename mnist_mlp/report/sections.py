@@ -1,18 +1,22 @@
 """The sections of the page as HTML text; everything that is not ours goes through `text`."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from html import escape
-from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.chart import Epoch, change_curve, learning_curve, reliability_curve
+from mnist_mlp.report.curves import Epoch, draw_learning_curve, draw_reliability, draw_robustness
+from mnist_mlp.report.figures import picture_bytes
 from mnist_mlp.report.inside import as_pixels, effect_of_ink
-from mnist_mlp.report.picture import in_two_colors, ink_on_paper, tiled
+from mnist_mlp.report.picture import data_url, in_two_colors, ink_on_paper, tiled
 from mnist_mlp.report.scorecard import Scorecard
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 FIRST_MISTAKES = 24  # that show without JavaScript
 TOO_LARGE = '<p class="note">This network is too large to be part of a page, so there is no drawing here.</p>'
@@ -144,14 +148,25 @@ def curve(history: Sequence[Epoch], test_accuracy: float, kept: int | None) -> s
     """The section with the learning curve; nothing without a history."""
     if not history:
         return ""
-    note = (
-        "Right answers in each epoch. The scale widens toward 100 %: halving the mistakes takes the same "
-        "height everywhere."
-    )
-    if kept:
-        note += f" Dashed: epoch {kept}, the best on the held-out digits, whose weights are kept."
-    picture = learning_curve(history, test_accuracy, kept)
-    return f'<section><h2>How it learned</h2><p class="note">{note}</p>{picture}</section>'
+    draw = partial(draw_learning_curve, history=history, test=test_accuracy, kept=kept)
+    picture = _drawing(draw, (6.0, 4.6))
+    return f"<section><h2>How it learned</h2>{picture}</section>"
+
+
+def _drawing(draw: Callable[["Axes"], "Axes"], size: tuple[float, float], told: str = "") -> str:
+    """What is drawn on an `Axes`, without its title, since the page has headings of its own.
+
+    Those who cannot see it are told its title, its legend, and what else is given.
+    """
+    alt = []
+
+    def draw_untitled(axes: "Axes") -> None:
+        draw(axes)
+        alt.append(", ".join([axes.get_title("left"), *axes.get_legend_handles_labels()[1]]))
+        axes.set_title("", loc="left")
+
+    url = data_url(picture_bytes(draw_untitled, size=size, kind="svg"), "svg+xml")
+    return f'<img class="curve" src="{url}" alt="{text(alt[0] + told)}">'
 
 
 def worth(card: Scorecard) -> str:
@@ -175,10 +190,11 @@ def worth(card: Scorecard) -> str:
         for i, one in enumerate(calibration["bins"])
         if one["answers"]
     ]
+    drawing = _drawing(partial(draw_reliability, calibration=calibration), (5.6, 5.6))
     groups = table(("output", "answers", "mean output", "right"), rows, "numbers")
     return (
         f'<section id="worth"><h2>What an output is worth</h2><p class="note">{note}</p>'
-        f'<div class="beside">{reliability_curve(calibration)}<div>{groups}</div></div></section>'
+        f'<div class="beside">{drawing}<div>{groups}</div></div></section>'
     )
 
 
@@ -186,18 +202,14 @@ def withstands(card: Scorecard) -> str:
     """The section with the accuracy on changed digits; nothing where it is not known."""
     if not (robustness := card.more.get("robustness")):
         return ""
-    note = (
-        "The test digits again, each changed in one way, by more and more: how many percent are still read "
-        f"right. Gray line: {percent(card.accuracy)} on the digits as they are."
+    note = "The test digits again, each changed in one way, by more and more: how many are still read right."
+    draw = partial(draw_robustness, robustness=robustness, unchanged=card.accuracy)
+    told = "".join(
+        f"; {row['change']} {row['amount']:g} {row['unit']}: {percent(row['accuracy'])}" for row in robustness
     )
-    curves = [
-        f"<div><h3>{text(change)}, {text(unit)}</h3>"
-        f"{change_curve([(row['amount'], row['accuracy']) for row in rows], card.accuracy)}</div>"
-        for (change, unit), rows in groupby(robustness, key=lambda row: (row["change"], row["unit"]))
-    ]
     return (
         f'<section id="withstands"><h2>What it withstands</h2><p class="note">{note}</p>'
-        f'<div class="changes">{"".join(curves)}</div></section>'
+        f'<div class="wide">{_drawing(draw, (9.6, 7.0), told)}</div></section>'
     )
 
 

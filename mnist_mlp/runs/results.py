@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -114,14 +115,9 @@ def _draw(folder: Path, card: Scorecard, digits: Digits, history: Sequence[Epoch
         drawn.append(name)
 
     if history:
-        training = [record.accuracy for record in history]
-        held_out = [r.validation_accuracy for r in history if r.validation_accuracy is not None] or None
         kept = kept_epoch(card, history)
-        save(
-            "learning_curve.png",
-            lambda axes: draw_learning_curve(axes, training, held_out, card.accuracy, kept),
-            (7.2, 4.8),
-        )
+        curve = partial(draw_learning_curve, history=history, test=card.accuracy, kept=kept)
+        save("learning_curve.png", curve, (7.2, 4.8))
     save("confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), (7.2, 7.2))
     save("mistakes.png", lambda axes: draw_mistakes(axes, digits.images, card.mistakes), (7.2, 7.2))
     if calibration := card.more.get("calibration"):

@@ -11,11 +11,11 @@ import pytest
 from browser.conftest import Run
 from browser.handwriting import digits_by_hand, sloppy
 from browser.marionette import Firefox
+from browser.strokes import draw_strokes
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.report.strokes import draw_strokes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser

@@ -12,9 +12,9 @@ import pytest
 
 from browser.conftest import Run
 from browser.handwriting import TEMPLATES, Stroke, careful, digits_by_hand, line, sloppy
+from browser.strokes import draw_strokes
 from mnist_mlp.digits.images import scale_pixels
 from mnist_mlp.digits.mnist import read_csv
-from mnist_mlp.report.strokes import draw_strokes
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page

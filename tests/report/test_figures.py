@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from mnist_mlp.report import curves, figures
 from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, save_picture
 from mnist_mlp.report.scorecard import Mistake
+from mnist_mlp.training.history import EpochRecord
 
 DIGITS = list("0123456789")
 
@@ -26,6 +27,12 @@ DIGITS = list("0123456789")
 @pytest.fixture
 def axes() -> Axes:
     return Figure().add_subplot()
+
+
+def epochs(training: list[float], held_out: list[float] | None = None) -> list[EpochRecord]:
+    """A history with these accuracies."""
+    pairs = zip(training, held_out or [None] * len(training), strict=True)
+    return [EpochRecord(i, 0.3, 0.1, known, None, new, 1.0) for i, (known, new) in enumerate(pairs, 1)]
 
 
 def texts(found: Any) -> list[str]:
@@ -47,7 +54,7 @@ def tile(axes: Axes, row: int, column: int, height: int) -> NDArray[np.uint8]:
 
 
 def test_a_learning_curve_shows_the_wrong_answers_of_each_epoch_named_by_the_right(axes: Axes) -> None:
-    assert curves.draw_learning_curve(axes, [0.9, 0.98, 0.97], [0.93, 0.96, 0.965], 0.9583) is axes
+    assert curves.draw_learning_curve(axes, epochs([0.9, 0.98, 0.97], [0.93, 0.96, 0.965]), 0.9583) is axes
 
     points = [np.asarray(line.get_xydata()) for line in axes.lines]
     assert points[0] == pytest.approx(np.array([[1, 10], [2, 2], [3, 3]]))
@@ -62,7 +69,7 @@ def test_a_learning_curve_shows_the_wrong_answers_of_each_epoch_named_by_the_rig
 
 
 def test_a_learning_curve_rises_as_far_for_each_halving_of_the_mistakes(axes: Axes) -> None:
-    curves.draw_learning_curve(axes, [0.96, 0.98, 0.99])
+    curves.draw_learning_curve(axes, epochs([0.96, 0.98, 0.99]), 0.99)
 
     first, second, third = axes.transData.transform(axes.lines[0].get_xydata())[:, 1]
     assert third - second == pytest.approx(second - first)
@@ -70,7 +77,7 @@ def test_a_learning_curve_rises_as_far_for_each_halving_of_the_mistakes(axes: Ax
 
 
 def test_a_learning_curve_marks_the_epoch_that_is_kept(axes: Axes) -> None:
-    curves.draw_learning_curve(axes, [0.9, 0.98, 0.97], [0.93, 0.97, 0.96], 0.95, kept=2)
+    curves.draw_learning_curve(axes, epochs([0.9, 0.98, 0.97], [0.93, 0.97, 0.96]), 0.95, kept=2)
 
     legend: Any = axes.get_legend()
     assert texts(legend.get_texts()) == ["training 98.00 %", "held out 97.00 %", "test 95.00 %"]
@@ -91,7 +98,7 @@ def test_a_learning_curve_marks_the_epoch_that_is_kept(axes: Axes) -> None:
     ids=str,
 )
 def test_a_learning_curve_has_round_ticks(axes: Axes, accuracies: list[float], expected: list[str]) -> None:
-    curves.draw_learning_curve(axes, accuracies)
+    curves.draw_learning_curve(axes, epochs(accuracies), accuracies[-1])
 
     shown = texts(axes.get_yticklabels())
     assert set(expected) <= set(shown)
@@ -102,15 +109,15 @@ def test_a_learning_curve_has_round_ticks(axes: Axes, accuracies: list[float], e
 
 
 @pytest.mark.parametrize(
-    ("epochs", "ticks"), [(1, [0, 1]), (5, [1, 2, 3, 4, 5]), (600, [100, 200, 300, 400, 500, 600])]
+    ("last", "ticks"), [(1, [0, 1]), (5, [1, 2, 3, 4, 5]), (600, [100, 200, 300, 400, 500, 600])]
 )
-def test_a_learning_curve_names_whole_epochs(axes: Axes, epochs: int, ticks: list[int]) -> None:
-    curves.draw_learning_curve(axes, [0.9] * epochs)
+def test_a_learning_curve_names_whole_epochs(axes: Axes, last: int, ticks: list[int]) -> None:
+    curves.draw_learning_curve(axes, epochs([0.9] * last), 0.9)
 
-    first, last = axes.get_xlim()
-    assert (first, last) == (min(ticks[0], 1), epochs)
-    assert [tick for tick in axes.get_xticks() if first <= tick <= last] == ticks
-    assert axes.lines[0].get_marker() == ("None" if epochs == 600 else "o")
+    first, end = axes.get_xlim()
+    assert (first, end) == (min(ticks[0], 1), last)
+    assert [tick for tick in axes.get_xticks() if first <= tick <= end] == ticks
+    assert axes.lines[0].get_marker() == ("None" if last == 600 else "o")
 
 
 def test_a_reliability_curve_has_a_point_for_each_group_with_answers(axes: Axes) -> None:
@@ -254,7 +261,7 @@ def test_the_answer_is_blue_unless_it_is_wrong(axes: Axes, label: int | None, co
 
 
 DRAWINGS: list[Callable[[Axes], Axes]] = [
-    lambda axes: curves.draw_learning_curve(axes, [0.9, 0.95], [0.88, 0.94], 0.97),
+    lambda axes: curves.draw_learning_curve(axes, epochs([0.9, 0.95], [0.88, 0.94]), 0.97),
     lambda axes: figures.draw_confusion(axes, np.arange(100).reshape(10, 10)),
     lambda axes: figures.draw_mistakes(axes, ramps(1), [Mistake(0, 1, 7, 0.9)] * 40),
     lambda axes: figures.draw_digits(axes, list(ramps(15)), "digits"),

@@ -3,7 +3,6 @@ import hashlib
 import json
 import re
 import zlib
-from dataclasses import dataclass
 from html.parser import HTMLParser
 from typing import Any
 
@@ -13,19 +12,11 @@ from cards import MORE
 
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.chart import change_curve, learning_curve, reliability_curve
 from mnist_mlp.report.inside import imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
 from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.report.strokes import draw_strokes
-
-
-@dataclass
-class Epoch:
-    epoch: int
-    accuracy: float
-    validation_accuracy: float | None
+from mnist_mlp.training.history import EpochRecord
 
 
 @pytest.fixture
@@ -99,7 +90,7 @@ def test_what_is_not_known_is_left_out(network: Network, few_test_digits: Digits
         network,
         few_test_digits,
         {"recipe": {"name": "fast"}, "seed": 3},
-        history=[Epoch(1, 0.9, None)],
+        history=[EpochRecord(1, 0.3, 0.1, 0.9, None, None, 2.0)],
         held_out=few_test_digits[:50],
         name="monday",
     )
@@ -107,6 +98,9 @@ def test_what_is_not_known_is_left_out(network: Network, few_test_digits: Digits
     assert "Settings" not in bare
     assert "200 test digits" in bare
     assert "How it learned" in whole
+    assert re.search(
+        'src="data:image/svg.xml;base64,[^"]+" alt="Accuracy by epoch, training 90.00 %, test', whole
+    )
     assert "monday · 784-20-10 · recipe fast · seed 3" in whole
     assert "50 held-out digits" in whole
 
@@ -195,31 +189,6 @@ def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: 
     assert "<td>200</td><td>0</td><td>-</td>" in page
 
 
-def test_a_dot_is_drawn_on_pixel_14_and_not_enlarged() -> None:
-    """A pen 2.4 pixels wide covers the pixel in the middle and most of the four beside it."""
-    image = draw_strokes([[(30, 200)]])
-    assert image[14, 14] == 255
-    assert (image == image.T).all()
-    assert image.sum(axis=0) @ np.arange(28) / image.sum() == pytest.approx(14, abs=0.1)  # half a cell
-    assert image.sum() / 255 == pytest.approx(np.pi * 1.2**2, rel=0.03)
-
-
-@pytest.mark.parametrize("size", [0.5, 1.0, 1.4])
-@pytest.mark.parametrize("place", [(0, 0), (60, 20)])
-def test_strokes_fill_twenty_pixels_wherever_and_however_large_they_are_drawn(
-    size: float, place: tuple[float, float]
-) -> None:
-    line = np.array([(50, 30), (50, 190)]) * size + place
-    image = draw_strokes([line])
-    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
-    assert (rows[0], rows[-1]) == (4, 24)  # 20 pixels around the middle of pixel 14: half of 4, half of 24
-    assert (columns[0], columns[-1]) == (13, 15)
-
-
-def test_no_strokes_no_ink() -> None:
-    assert draw_strokes([]).sum() == 0
-
-
 def test_the_way_back_through_a_network_by_hand() -> None:
     """Weights that join output k to input k alone lead back to an input that is high at k."""
     W = np.zeros((10, 784))
@@ -234,63 +203,13 @@ def test_the_way_back_through_a_network_by_hand() -> None:
     assert imagine_digits(Network.from_arrays([W], activations=["linear"])) is None
 
 
-def test_halving_the_mistakes_takes_the_same_height_everywhere() -> None:
-    accuracies = [0.8, 0.9, 0.95, 0.975]
-    history = [Epoch(i + 1, accuracy, accuracy - 0.01) for i, accuracy in enumerate(accuracies)]
-    curve = learning_curve(history, 0.96)
-    points = re.search(r'class="training" points="([^"]+)"', curve)
-    assert points
-    heights = [float(point.split(",")[1]) for point in points[1].split()]
-    assert np.diff(heights) == pytest.approx([np.diff(heights)[0]] * 3, abs=0.11)
-    assert heights[0] > heights[-1]  # up is better
-    assert 'class="held-out"' in curve
-    assert "test 96.00 %" in curve
-
-
-@pytest.mark.parametrize("accuracies", [[1.0], [0.1], [0.0, 1.0], [0.5] * 300])
-def test_the_curve_stays_inside_its_frame(accuracies: list[float]) -> None:
-    curve = learning_curve([Epoch(i + 1, a, None) for i, a in enumerate(accuracies)], accuracies[-1])
-    heights = [float(y) for y in re.findall(r'cy="([^"]+)"', curve)]
-    assert all(0 <= height <= 380 for height in heights)
-    assert "nan" not in curve
-
-
-def test_the_curve_marks_the_epoch_that_is_kept() -> None:
-    history = [Epoch(1, 0.8, 0.8), Epoch(2, 0.9, 0.95), Epoch(3, 0.95, 0.9)]
-    curve = learning_curve(history, 0.93, kept=2)
-    places = [float(x) for x in re.findall(r'cx="([^"]+)"', curve)]
-    assert places[0] == places[1] > places[2]  # the test accuracy stands at the second of three epochs
-    assert f'<path class="dashed" d="M{places[2]:.1f} ' in curve
-    assert "the weights of epoch 2 are kept" in curve
-    assert "dashed" not in learning_curve(history, 0.93)
-
-
 def test_what_outputs_are_worth_and_what_is_withstood_is_on_the_page(
     network: Network, few_test_digits: Digits
 ) -> None:
     page = page_of(network, few_test_digits, {"more": MORE})
     assert "off by 6.25\u00a0% (expected calibration error)" in page
-    assert "Right answers by their output: at 0.44 33.33 %, at 0.95 75.00 %" in page
     assert '<th scope="row">0.9 to 1.0</th><td>4</td><td>0.950</td><td>75.00\u00a0%</td>' in page
-    assert re.findall(r"<h3>(rotated.*?|blurred.*?)</h3>", page) == ["rotated, degrees", "blurred, pixels"]
-    assert 'aria-label="5: 90.00 %, 10: 80.00 %"' in page
+    assert "; rotated 5 degrees: 90.00\u00a0%; rotated 10 degrees: 80.00\u00a0%; blurred" in page
     bare = page_of(network, few_test_digits)
     assert "What an output is worth" not in bare
     assert "What it withstands" not in bare
-
-
-def test_points_stand_at_their_output_and_share() -> None:
-    """The square is 332 wide: 380 high less margins of 14 and 34; it begins at 52."""
-    curve = reliability_curve(MORE["calibration"])
-    found = [tuple(map(float, point)) for point in re.findall(r'cx="([^"]+)" cy="([^"]+)"', curve)]
-    expected = [(52 + 332 * 0.4375, 14 + 332 * 2 / 3), (52 + 332 * 0.95, 14 + 332 * 0.25)]
-    for point, place in zip(found, expected, strict=True):
-        assert point == pytest.approx(place, abs=0.06)
-
-
-def test_a_change_is_drawn_from_nothing_right_to_all_right() -> None:
-    curve = change_curve([(1, 1.0), (2, 0.5), (3, 0.0)], 0.75)
-    heights = [float(y) for y in re.findall(r'cy="([^"]+)"', curve)]
-    assert heights[1] - heights[0] == heights[2] - heights[1] > 20
-    assert f"M0 {(heights[0] + heights[1]) / 2:.1f}H" in curve
-    assert re.findall(r">([\d.]+)</text>", curve) == ["100.0", "1", "50.0", "2", "0.0", "3"]

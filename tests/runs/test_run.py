@@ -25,6 +25,7 @@ from mnist_mlp.report.scorecard import Mistake
 from mnist_mlp.runs.folder import Plan, is_finished, prepare
 from mnist_mlp.runs.job import Callbacks, Data, Job, run_one
 from mnist_mlp.runs.run import carry_out
+from mnist_mlp.training.history import history_from_csv
 from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
 from mnist_mlp.training.trainer import train
 
@@ -116,14 +117,13 @@ def test_its_scorecard_and_pictures_tell_of_its_answers_to_the_test_digits(
     facts = load_arrays(finished / MODEL)[1]
     assert (facts["recipe"], facts["data"]) == (card["recipe"], card["data"])
 
-    rows = [line.split(",") for line in (finished / "history.csv").read_text().splitlines()[1:]]
-    training, held_out, seconds = ([float(row[column]) for row in rows] for column in (3, 5, 6))
-    assert card["seconds"]["train"] == pytest.approx(sum(seconds))
+    history = history_from_csv((finished / "history.csv").read_text())
+    assert card["seconds"]["train"] == pytest.approx(sum(record.seconds for record in history))
     mistakes = [Mistake(i, int(labels[i]), int(answers[i]), float(outputs[i].max())) for i in wrong]
     square = {"size": (7.2, 7.2)}
     save_picture(tmp_path / "confusion_matrix.png", lambda ax: draw_confusion(ax, confusion), **square)
     save_picture(tmp_path / "mistakes.png", lambda ax: draw_mistakes(ax, images, mistakes), **square)
-    curve = partial(draw_learning_curve, training=training, held_out=held_out, test=accuracy)
+    curve = partial(draw_learning_curve, history=history, test=accuracy)
     save_picture(tmp_path / "learning_curve.png", curve)
     for name in files(tmp_path):
         assert (finished / name).read_bytes() == (tmp_path / name).read_bytes(), name

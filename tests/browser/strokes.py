@@ -1,4 +1,4 @@
-"""Drawn strokes as 28 x 28 pixels: the arithmetic of `digit.js`, to the last bit."""
+"""Drawn strokes as 28 x 28 pixels: what `pixelsOf` in `digit.js` must give, to the last bit."""
 
 from collections.abc import Sequence
 from itertools import pairwise
