@@ -3,7 +3,8 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,9 @@ def axes() -> Axes:
     return Figure().add_subplot()
 
 
-def epochs(training: list[float], held_out: list[float] | None = None) -> list[EpochRecord]:
+def epochs(training: list[float], held_out: Sequence[float] = ()) -> list[EpochRecord]:
     """A history with these accuracies."""
-    pairs = zip(training, held_out or [None] * len(training), strict=True)
+    pairs = zip_longest(training, held_out)
     return [EpochRecord(i, 0.3, 0.1, known, None, new, 1.0) for i, (known, new) in enumerate(pairs, 1)]
 
 
