@@ -16,6 +16,8 @@ from mnist_mlp.training.schedule import shuffled
 Indices = NDArray[np.intp] | slice
 
 NO_DIGIT = 10  # in place of a label
+# At most so many non-digits are drawn, 16 MB; where a training has more, each serves several times an epoch.
+_NONDIGITS_DRAWN = 20_000
 
 
 class Samples:
@@ -30,14 +32,15 @@ class Samples:
         self._images = digits.images.reshape(-1, 784)
         self._labels = digits.labels
         self._recipe = recipe
-        self._nondigits = np.empty((0, 784), np.uint8)
-        if count := round(recipe.nondigits * len(digits)):
+        self._nondigits_count = round(recipe.nondigits * len(digits))
+        if self._nondigits_count:
             rng = np.random.default_rng([recipe.seed, 0])  # epochs are numbered from 1
-            self._nondigits = draw_nondigits(count, digits.images, digits.labels, rng).reshape(-1, 784)
+            drawn = min(self._nondigits_count, _NONDIGITS_DRAWN)
+            self._nondigits = draw_nondigits(drawn, digits.images, digits.labels, rng).reshape(-1, 784)
         self._distortion = distortion_of(recipe)
 
     def __len__(self) -> int:
-        return len(self._labels) + len(self._nondigits)
+        return len(self._labels) + self._nondigits_count
 
     def chunks(self, size: int, rng: np.random.Generator) -> Iterator[Indices]:
         """Go once through all samples, `size` at a time: slices in file order, else random indices."""
@@ -59,7 +62,8 @@ class Samples:
             return self._images[chunk]
         count = len(self._labels)
         images = self._images[np.minimum(chunk, count - 1)]
-        images[chunk >= count] = self._nondigits[chunk[chunk >= count] - count]
+        if self._nondigits_count:
+            images[chunk >= count] = self._nondigits[(chunk[chunk >= count] - count) % len(self._nondigits)]
         return images
 
     def inputs(self, chunk: Indices, rng: np.random.Generator) -> Floats:

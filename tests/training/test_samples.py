@@ -91,6 +91,15 @@ def test_the_same_seed_draws_the_same_and_another_seed_others(few_digits: Digits
     assert (one[400:] != other[400:]).any(axis=1).mean() > 0.9
 
 
+def test_memory_for_non_digits_is_bounded(few_digits: Digits) -> None:
+    copies = Digits(np.tile(few_digits.images, (60, 1, 1)), np.tile(few_digits.labels, 60))
+    samples = Samples(copies, MIXED.with_settings({"nondigits": 1.0}))
+    assert len(samples) == 48_000
+    images = samples.images(np.array([24_000, 43_999, 44_000, 47_999]))  # 20,000 are drawn
+    np.testing.assert_array_equal(images[0], images[2])
+    assert (images[0] != images[3]).any()
+
+
 def test_all_targets_of_what_is_no_digit_are_low(few_digits: Digits) -> None:
     labels = np.array([3, NO_DIGIT], np.uint8)
     sigmoid = Samples(few_digits, MIXED).targets(labels)
