@@ -7,6 +7,7 @@ over its seeds. The changed digits are scored here, which takes seconds for each
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from mnist_mlp.digits.images import Digits
@@ -37,7 +38,7 @@ def _folders(run: Path) -> list[Path]:
 def _scored(folder: Path, digits: Digits) -> Scorecard:
     model, card = load_model(folder / MODEL), read_card(folder)
     scored = score(model.network, digits, threshold=model.threshold, robustness=True, seconds={}, facts={})
-    return scored.with_facts(recipe=card.recipe, seconds=card.seconds)
+    return replace(scored, recipe=card.recipe, seconds=card.seconds)
 
 
 def _row(seeds: Sequence[Scorecard]) -> Iterable[str]:

@@ -7,6 +7,7 @@ from textwrap import fill
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
 from mnist_mlp.report.sweeps import AS_GOOD, Row, label, table
+from mnist_mlp.report.tables import digits_table, seeds_table
 
 _MOST_ROWS = 20  # of a table of settings
 
@@ -16,15 +17,7 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
     low, high = (percent(bound) for bound in card.confidence_interval)
     screen.result(f"accuracy {percent(card.accuracy)}  (95 % confidence interval {low} to {high})")
     screen.result(f"{card.correct:,} of {card.total:,} digits right, {card.total - card.correct:,} wrong\n")
-    rows = [
-        [
-            str(score.digit),
-            *map(percent, (score.precision, score.recall, score.f1)),
-            f"{score.support:,}",
-        ]
-        for score in card.per_digit
-    ]
-    screen.table(["digit", "precision", "recall", "F1", "digits"], rows)
+    screen.table(*digits_table(card))
     if confused := card.most_confused(6):
         pairs = ", ".join(f"{pair.label} as {pair.predicted} ({pair.count})" for pair in confused)
         text = f"most often taken for another: {pairs}"
@@ -46,19 +39,8 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
 
 def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None:
     """Print the mean accuracy of several seeds, its spread, and each."""
-    deviation = repeated.standard_deviation
-    spread = "" if deviation is None else f", standard deviation {percent(deviation)}"
-    screen.result(f"mean accuracy {percent(repeated.mean)}{spread}, {len(repeated.runs)} seeds\n")
-    rows = [
-        [
-            str(card.seed),
-            percent(card.accuracy),
-            f"{card.total - card.correct:,}",
-            f"{card.seconds.get('train', 0):.1f} s",
-        ]
-        for card in repeated.runs
-    ]
-    screen.table(["seed", "accuracy", "wrong", "training"], rows)
+    screen.result(f"mean accuracy {percent(repeated.mean)}{repeated.spread}, {len(repeated.runs)} seeds\n")
+    screen.table(*seeds_table(repeated))
 
 
 def show_sweep(screen: Screen, rows: Sequence[Row], tested: RepeatedScorecard) -> None:

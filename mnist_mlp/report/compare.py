@@ -1,7 +1,5 @@
 """Finished runs side by side: how good they are, what differs, and whether the difference is chance."""
 
-import csv
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +10,7 @@ from scipy.special import bdtr, stdtr
 
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
 from mnist_mlp.report.sweeps import label, value_label
+from mnist_mlp.report.tables import Table, csv_text
 
 _CHANCE = 0.05  # a difference that is less likely by chance counts as more than chance
 
@@ -147,7 +146,7 @@ def to_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
     ]
 
 
-def table(runs: Sequence[Run]) -> tuple[list[str], list[list[str]]]:
+def table(runs: Sequence[Run]) -> Table:
     """Headings and cells of a table of runs, without columns that tell nothing."""
     records = to_dicts(runs)
     columns = {
@@ -179,8 +178,4 @@ def data_lines(runs: Sequence[Run]) -> list[str]:
 def to_csv(runs: Sequence[Run]) -> str:
     """The runs as CSV text with a header line."""
     records = [{**record, "differs": label(record["differs"], "")} for record in to_dicts(runs)]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(records[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
+    return csv_text(records[0], records)

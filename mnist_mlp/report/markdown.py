@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, most_confident, percent
 from mnist_mlp.report.sweeps import AS_GOOD, Row, label, table
+from mnist_mlp.report.tables import calibration_table, digits_table, seeds_table
 
 
 def scorecard_page(
@@ -18,10 +19,6 @@ def scorecard_page(
         explanations: setting of the recipe to a sentence about it.
     """
     low, high = map(percent, card.confidence_interval)
-    scores = [
-        (s.digit, percent(s.precision), percent(s.recall), percent(s.f1), f"{s.support:,}")
-        for s in card.per_digit
-    ]
     return _page(
         "# Scorecard",
         f"**{percent(card.accuracy)}** of {card.total:,} digits were recognized: {card.correct:,} right, "
@@ -29,7 +26,7 @@ def scorecard_page(
         f"{low} and {high} (95 % confidence interval).",
         *(f"![{name.removesuffix('.png').replace('_', ' ')}]({name})" for name in pictures),
         "## Digit by digit",
-        _table(("digit", "precision", "recall", "F1", "digits"), scores),
+        _table(*digits_table(card)),
         "Precision: of the answers with this digit, the share that was right. Recall: of these digits, the "
         "share that was recognized. F1: the harmonic mean of the two.",
         *_trust(card),
@@ -40,17 +37,12 @@ def scorecard_page(
 
 def repeated_page(repeated: RepeatedScorecard, *, explanations: Mapping[str, str] = {}) -> str:
     """The scorecards of several seeds side by side, as a page; `explanations` as for `scorecard_page`."""
-    deviation = repeated.standard_deviation
-    rows = [
-        (run.seed, percent(run.accuracy), run.total - run.correct, f"{sum(run.seconds.values()):.1f}")
-        for run in repeated.runs
-    ]
+    runs = f"{len(repeated.runs)} run{'s' * (len(repeated.runs) > 1)}"
     return _page(
         "# Scorecard of several seeds",
-        f"Mean accuracy **{percent(repeated.mean)}**"
-        + (f", standard deviation {percent(deviation)}" if deviation is not None else "")
-        + f", {len(rows)} {'run' if len(rows) == 1 else 'runs'}. The runs differ only in the random seed.",
-        _table(("seed", "accuracy", "wrong", "seconds"), rows),
+        f"Mean accuracy **{percent(repeated.mean)}**{repeated.spread}, {runs}. "
+        "The runs differ only in the random seed.",
+        _table(*seeds_table(repeated)),
         *_run_facts(repeated.runs[0], explanations),
     )
 
@@ -65,18 +57,16 @@ def sweep_page(
         tested: the networks of the best setting, on the test digits.
         explanations: as for `scorecard_page`.
     """
-    held_out, deviation = tested.runs[0].recipe["validation"], tested.standard_deviation
+    first = tested.runs[0]
     return _page(
         "# Sweep",
-        f"Each setting was judged by its networks' accuracy on {held_out:,} held-out training digits. The "
-        f"test digits were used once, for the best: `{label(rows[0].settings)}` came to "
-        f"**{percent(tested.mean)}**"
-        + (f", standard deviation {percent(deviation)}" if deviation is not None else "")
-        + f", on {tested.runs[0].total:,} test digits.",
+        f"Each setting was judged by its networks' accuracy on {first.recipe['validation']:,} held-out "
+        f"training digits. The test digits were used once, for the best: `{label(rows[0].settings)}` "
+        f"came to **{percent(tested.mean)}**{tested.spread}, on {first.total:,} test digits.",
         "![the settings and their accuracy](sweep.png)",
         _table(*table(rows)),
         f"Mean and deviation (n - 1) of the networks of a setting, and mean time of a training; {AS_GOOD}.",
-        *_run_facts(tested.runs[0], explanations),
+        *_run_facts(first, explanations),
     )
 
 
@@ -99,18 +89,7 @@ def _trust(card: Scorecard) -> Iterable[str]:
             "Of the answers with an output of about 0.9, nine of ten should be right. On average the outputs "
             f"are off by {error} (expected calibration error)."
         )
-        bins = enumerate(calibration["bins"])
-        worth = [
-            (
-                f"{i / 10:.1f} to {i / 10 + 0.1:.1f}",
-                f"{b['answers']:,}",
-                f"{b['output']:.3f}",
-                percent(b["accuracy"]),
-            )
-            for i, b in bins
-            if b["answers"]
-        ]
-        yield _table(("output", "answers", "mean output", "right"), worth)
+        yield _table(*calibration_table(calibration))
     if robustness := card.more.get("robustness"):
         yield "## Changed digits"
         rows = [

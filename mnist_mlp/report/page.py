@@ -17,7 +17,8 @@ from mnist_mlp.report import sections
 from mnist_mlp.report.curves import Epoch
 from mnist_mlp.report.inside import as_pixels, imagine_digits
 from mnist_mlp.report.packing import pack
-from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.report.scorecard import Scorecard, percent
+from mnist_mlp.report.tables import digits_table
 
 MOST_MISTAKES = 340  # pictures in the page; of a network with more mistakes, fewer of each kind
 RIGHT_OF_EACH = 5  # right answers shown of each digit, those with the smallest outputs
@@ -67,7 +68,7 @@ def render_page(
         "payload": packed.payload,
     }
     return _filled_template(
-        title=sections.text(f"{sections.percent(card.accuracy)} of digits read right"),
+        title=sections.text(f"{percent(card.accuracy)} of digits read right"),
         run=sections.text(" · ".join(sections.run_in_words(card, network, name))),
         **sections.headline(card),
         paper="" if packed.layers else "hidden",
@@ -83,7 +84,7 @@ def render_page(
         curve=sections.curve(history, card.accuracy, kept),
         worth=sections.worth(card),
         withstands=sections.withstands(card),
-        digits=sections.digits_table(card),
+        digits=sections.table(*digits_table(card), "numbers"),
         settings=sections.settings(card),
         facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
     )
@@ -136,8 +137,9 @@ def _filled_template(**parts: str) -> str:
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     script = "\n".join(f"<script>{script}</script>" for script in scripts)
+    unbroken = {name: part.replace(" %", "\N{NO-BREAK SPACE}%") for name, part in parts.items()}
     template = Template((folder / "page.html").read_text("utf-8"))
-    return template.substitute(policy=policy, style=style, scripts=script, **parts)
+    return template.substitute(policy=policy, style=style, scripts=script, **unbroken)
 
 
 def _hash(text: str) -> str:

@@ -103,10 +103,6 @@ class Scorecard:
         )
         return cls(confusion, mistakes, **facts)
 
-    def with_facts(self, **facts: Any) -> "Scorecard":
-        """The same scores with other facts: any of the attributes from `recipe` on."""
-        return replace(self, **facts)
-
     def __repr__(self) -> str:
         return f"<Scorecard: {percent(self.accuracy)}, {self.correct:,} of {self.total:,} digits right>"
 
@@ -226,6 +222,12 @@ class RepeatedScorecard:
     def standard_deviation(self) -> float | None:
         """The sample standard deviation of the accuracies (n - 1), None with one run."""
         return statistics.stdev(run.accuracy for run in self.runs) if len(self.runs) > 1 else None
+
+    @property
+    def spread(self) -> str:
+        """The standard deviation in words, to follow the mean; nothing with one run."""
+        deviation = self.standard_deviation
+        return "" if deviation is None else f", standard deviation {percent(deviation)}"
 
     def to_json(self) -> str:
         """Mean, standard deviation and the single runs without their mistakes, ending in a newline."""

@@ -13,7 +13,8 @@ from mnist_mlp.report.curves import Epoch, draw_learning_curve, draw_reliability
 from mnist_mlp.report.figures import picture_bytes
 from mnist_mlp.report.inside import as_pixels, effect_of_ink
 from mnist_mlp.report.picture import data_url, in_two_colors, ink_on_paper, tiled
-from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.report.scorecard import Scorecard, percent
+from mnist_mlp.report.tables import calibration_table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,11 +27,6 @@ MOST_UNITS = 400  # hidden units in the picture of what they look for
 def text(value: object) -> str:
     """Text of any origin for HTML; what no file can hold (lone surrogates of odd file names) becomes ?."""
     return escape(str(value).encode("utf-8", "replace").decode("utf-8"))
-
-
-def percent(share: float | None) -> str:
-    """A share of 0 to 1 in percent; a dash for None."""
-    return "-" if share is None else f"{share:.2%}".replace("%", "\u00a0%")
 
 
 def run_in_words(card: Scorecard, network: Network, name: str) -> list[str]:
@@ -176,22 +172,12 @@ def worth(card: Scorecard) -> str:
     error = percent(calibration["expected_calibration_error"])
     note = (
         "Of the answers with an output of about 0.9, nine of ten should be right (dashed). The points show "
-        "how many are, in ten groups by output, with 95\u00a0% confidence intervals: above the line, the "
+        "how many are, in ten groups by output, with 95 % confidence intervals: above the line, the "
         f"network is right more often than its outputs say. On average the outputs are off by {error} "
         "(expected calibration error)."
     )
-    rows = [
-        (
-            f"{i / 10:.1f} to {i / 10 + 0.1:.1f}",
-            f"{one['answers']:,}",
-            f"{one['output']:.3f}",
-            percent(one["accuracy"]),
-        )
-        for i, one in enumerate(calibration["bins"])
-        if one["answers"]
-    ]
     drawing = _drawing(partial(draw_reliability, calibration=calibration), (5.6, 5.6))
-    groups = table(("output", "answers", "mean output", "right"), rows, "numbers")
+    groups = table(*calibration_table(calibration), "numbers")
     return (
         f'<section id="worth"><h2>What an output is worth</h2><p class="note">{note}</p>'
         f'<div class="beside">{drawing}<div>{groups}</div></div></section>'
@@ -211,15 +197,6 @@ def withstands(card: Scorecard) -> str:
         f'<section id="withstands"><h2>What it withstands</h2><p class="note">{note}</p>'
         f'<div class="wide">{_drawing(draw, (9.6, 7.0), told)}</div></section>'
     )
-
-
-def digits_table(card: Scorecard) -> str:
-    """Precision, recall and F1 of each digit."""
-    rows = (
-        (s.digit, percent(s.precision), percent(s.recall), percent(s.f1), f"{s.support:,}")
-        for s in card.per_digit
-    )
-    return table(("digit", "precision", "recall", "F1", "digits"), rows, "numbers")
 
 
 def settings(card: Scorecard) -> str:

@@ -1,7 +1,5 @@
 """What a sweep found: the networks of each setting summed up, the best first, as tables."""
 
-import csv
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -9,6 +7,7 @@ from statistics import fmean, stdev
 from typing import Any
 
 from mnist_mlp.report.scorecard import percent
+from mnist_mlp.report.tables import Table, csv_text
 
 Settings = Mapping[str, Any]
 
@@ -96,7 +95,7 @@ def summarize(entries: Iterable[Entry]) -> list[Row]:
     return sorted(rows, key=lambda row: (row.failed > 0, -row.mean))
 
 
-def table(rows: Sequence[Row]) -> tuple[list[str], list[list[str]]]:
+def table(rows: Sequence[Row]) -> Table:
     """Headings and cells of a table of settings, each in a column where they are few and in all rows."""
     names = varied(rows)
     apart = len(names) <= _MOST_COLUMNS and all(row.settings.keys() >= set(names) for row in rows)
@@ -121,15 +120,11 @@ def varied(rows: Sequence[Row]) -> list[str]:
 def to_csv(entries: Sequence[Entry]) -> str:
     """The entries as CSV text with a header line."""
     names = dict.fromkeys(name for entry in entries for name in entry.settings)
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, [*names, "seed", "held_out", "seconds", "folder", "failed"], lineterminator="\n"
-    )
-    writer.writeheader()
-    for entry in entries:
-        settings = {name: value_label(value) for name, value in entry.settings.items()}
-        writer.writerow({**entry.to_dict(), **settings})
-    return text.getvalue()
+    records = [
+        entry.to_dict() | {name: value_label(value) for name, value in entry.settings.items()}
+        for entry in entries
+    ]
+    return csv_text([*names, "seed", "held_out", "seconds", "folder", "failed"], records)
 
 
 def label(settings: Settings, none: str = "recipe") -> str:

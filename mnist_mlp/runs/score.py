@@ -2,6 +2,7 @@
 
 import platform
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from importlib.metadata import version
 from time import perf_counter
 from typing import Any
@@ -59,7 +60,7 @@ def score(
     if robustness:
         more["robustness"] = _robustness(network, digits, on_change)
     taken = {**seconds, "score": perf_counter() - start}
-    return card.with_facts(seconds=taken, more=more)
+    return replace(card, seconds=taken, more=more)
 
 
 def _refused(network: Network, digits: Digits, threshold: float) -> dict[str, Any]:

@@ -99,7 +99,7 @@ def test_what_is_not_known_is_left_out(network: Network, few_test_digits: Digits
     assert "200 test digits" in bare
     assert "How it learned" in whole
     assert re.search(
-        'src="data:image/svg.xml;base64,[^"]+" alt="Accuracy by epoch, training 90.00 %, test', whole
+        'src="data:image/svg.xml;base64,[^"]+" alt="Accuracy by epoch, training 90.00\u00a0%, test', whole
     )
     assert "monday · 784-20-10 · recipe fast · seed 3" in whole
     assert "50 held-out digits" in whole
