@@ -15,7 +15,7 @@ from mnist_mlp.report.scorecard import Scorecard
 from mnist_mlp.runs.folder import CHECKPOINT, HISTORY, RunError
 from mnist_mlp.runs.score import score
 from mnist_mlp.training.checks import examine_network
-from mnist_mlp.training.history import EpochRecord, history_to_csv
+from mnist_mlp.training.history import EpochRecord, HistoryError, history_to_csv
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.scoring import outputs_for, threshold_for
 from mnist_mlp.training.trainer import Progress, Trainer, TrainingError
@@ -174,7 +174,7 @@ def _restore(trainer: Trainer, checkpoint: Path, identity: Mapping[str, Any]) ->
     check_identity(checkpoint, metadata, identity)
     try:
         trainer.restore(arrays, metadata)
-    except TrainingError as error:
+    except (HistoryError, TrainingError) as error:
         raise RunError(f"{printable(checkpoint)}: {error}; start the run again with --force") from None
 
 

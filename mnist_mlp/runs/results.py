@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +18,8 @@ from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.report.sweep_figures import save_sweep_picture
 from mnist_mlp.report.sweeps import Row
-from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, is_finished, load_model
-from mnist_mlp.runs.job import Data
+from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, is_finished, load_model, tidy
+from mnist_mlp.runs.job import Data, Job, Result
 from mnist_mlp.training.history import EpochRecord, best_epoch, history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
 
@@ -26,61 +27,73 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-def write_model(
-    folder: Path, network: Network, threshold: float, card: Scorecard, history: Sequence[EpochRecord]
-) -> None:
-    """Write a trained network, with what is to be known of it, and its history.
+@dataclass(frozen=True)
+class Scored:
+    """A network that was scored, and what its pictures and its page show.
 
-    Raises:
-        StorageError: if a file cannot be written.
-    """
-    write_text(folder / HISTORY, history_to_csv(history))
-    network.save(folder / MODEL, {"recipe": card.recipe, "data": card.data, "threshold": threshold})
-
-
-def write_scores(
-    folder: Path,
-    card: Scorecard,
-    network: Network,
-    digits: Digits,
-    *,
-    threshold: float | None,
-    history: Sequence[EpochRecord] = (),
-    held_out: Digits | None = None,
-    pictures: bool = True,
-) -> None:
-    """Write a scorecard as pictures and a page for the browser, as Markdown and, last, as JSON.
-
-    A folder that holds `scorecard.json` holds all the rest.
-
-    Args:
-        folder: is there already.
+    Attributes:
         card: what the network scored on the digits.
         network: as trained.
         digits: that were scored.
         threshold: an output below it is no answer; None where it is not known.
         history: of the training, if it is known.
         held_out: training digits that the network was not trained on, if there are any.
-        pictures: whether pictures and the page are made.
+    """
+
+    card: Scorecard
+    network: Network
+    digits: Digits
+    threshold: float | None
+    history: Sequence[EpochRecord] = ()
+    held_out: Digits | None = None
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The epoch whose weights are kept by early stopping; None without it."""
+        return best_epoch(self.history) if self.card.recipe.get("patience") else None
+
+    def page(self, folder: Path) -> str:
+        """The page for the browser."""
+        return render_page(
+            card=self.card,
+            network=self.network,
+            digits=self.digits,
+            history=self.history,
+            kept=self.kept_epoch,
+            held_out=self.held_out,
+            threshold=self.threshold,
+            name=folder.absolute().name,
+        )
+
+
+def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None:
+    """Write the results of a job into its folder, and remove what it needed on the way.
 
     Raises:
         StorageError: if a file cannot be written.
     """
-    drawn = _draw(folder, card, digits, history) if pictures else []
+    card, network, threshold, history = result.card, result.network, result.threshold, result.history
+    write_text(job.folder / HISTORY, history_to_csv(history))
+    network.save(job.folder / MODEL, {"recipe": card.recipe, "data": card.data, "threshold": threshold})
+    digits, held_out = data.to_score(job.recipe.validation), data.split(job.recipe.validation)[1]
+    write_scores(job.folder, Scored(card, network, digits, threshold, history, held_out), pictures=pictures)
+    tidy(job.folder, finished=True)
+
+
+def write_scores(folder: Path, scored: Scored, *, pictures: bool = True) -> None:
+    """Write a scorecard as pictures and a page for the browser, as Markdown and, last, as JSON.
+
+    A folder that holds `scorecard.json` holds all the rest.
+
+    Raises:
+        StorageError: if a file cannot be written.
+    """
+    drawn = _draw(folder, scored) if pictures else []
     if pictures:
-        page = render_page(
-            card=card,
-            network=network,
-            digits=digits,
-            history=history,
-            kept=kept_epoch(card, history),
-            held_out=held_out,
-            threshold=threshold,
-            name=folder.absolute().name,
-        )
-        write_text(folder / REPORT, page)
-    write_text(folder / "scorecard.md", scorecard_page(card, pictures=drawn, explanations=EXPLANATIONS))
-    write_text(folder / SCORECARD, card.to_json())
+        write_text(folder / REPORT, scored.page(folder))
+    markdown = scorecard_page(scored.card, pictures=drawn, explanations=EXPLANATIONS)
+    write_text(folder / "scorecard.md", markdown)
+    write_text(folder / SCORECARD, scored.card.to_json())
 
 
 def page_of(folder: Path, data: Data) -> str:
@@ -93,33 +106,25 @@ def page_of(folder: Path, data: Data) -> str:
     history = history_from_csv(read_text(folder / HISTORY)) if (folder / HISTORY).exists() else []
     if dict(card.data) != data.files:
         raise RunError(f"{printable(folder)}: was scored on other digits; name them with --data-dir")
-    held_out = int(card.recipe.get("validation", 0))
-    return render_page(
-        card=card,
-        network=model.network,
-        digits=data.to_score(held_out),
-        history=history,
-        kept=kept_epoch(card, history),
-        held_out=data.split(held_out)[1],
-        threshold=model.threshold,
-        name=folder.absolute().name,
-    )
+    count = int(card.recipe.get("validation", 0))
+    digits, held_out = data.to_score(count), data.split(count)[1]
+    return Scored(card, model.network, digits, model.threshold, history, held_out).page(folder)
 
 
-def _draw(folder: Path, card: Scorecard, digits: Digits, history: Sequence[EpochRecord]) -> list[str]:
+def _draw(folder: Path, scored: Scored) -> list[str]:
     """Draw the pictures of a scorecard; return their names."""
-    drawn: list[str] = []
+    card, drawn = scored.card, list[str]()
 
     def save(name: str, draw: Callable[["Axes"], object], size: tuple[float, float]) -> None:
         save_picture(folder / name, draw, size=size)
         drawn.append(name)
 
-    if history:
-        kept = kept_epoch(card, history)
+    if history := scored.history:
+        kept = scored.kept_epoch
         curve = partial(draw_learning_curve, history=history, test=card.accuracy, kept=kept)
         save("learning_curve.png", curve, (7.2, 4.8))
     save("confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), (7.2, 7.2))
-    save("mistakes.png", lambda axes: draw_mistakes(axes, digits.images, card.mistakes), (7.2, 7.2))
+    save("mistakes.png", lambda axes: draw_mistakes(axes, scored.digits.images, card.mistakes), (7.2, 7.2))
     if calibration := card.more.get("calibration"):
         save("calibration.png", lambda axes: draw_reliability(axes, calibration), (5.6, 5.6))
     if robustness := card.more.get("robustness"):
@@ -128,11 +133,6 @@ def _draw(folder: Path, card: Scorecard, digits: Digits, history: Sequence[Epoch
         with suppress(OSError):
             (folder / "robustness.png").unlink(missing_ok=True)
     return drawn
-
-
-def kept_epoch(card: Scorecard, history: Sequence[EpochRecord]) -> int | None:
-    """The epoch whose weights are kept by early stopping; None without it."""
-    return best_epoch(history) if card.recipe.get("patience") else None
 
 
 def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecard:

@@ -11,7 +11,7 @@ from mnist_mlp.files.atomic import write_text
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
 from mnist_mlp.runs.folder import SCORECARD, Plan, RunError, is_finished, make_folder, tidy
 from mnist_mlp.runs.job import SILENT, Callbacks, Data, Job, Result, check_identity, identity_of, run_one
-from mnist_mlp.runs.results import read_card, write_model, write_repeated, write_scores
+from mnist_mlp.runs.results import keep, read_card, write_repeated
 from mnist_mlp.runs.workers import Engine, local_engine, run_all
 from mnist_mlp.training.checks import examine_digits, examine_overlap
 
@@ -126,26 +126,6 @@ def card_of(job: Job, data: Data) -> Scorecard:
     found = {"recipe": card.recipe, "data": card.data}
     check_identity(job.folder / SCORECARD, found, identity_of(job.recipe, data))
     return card
-
-
-def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None:
-    """Write the results of a job into its folder, and remove what it needed on the way.
-
-    Raises:
-        StorageError: if a file cannot be written.
-    """
-    write_model(job.folder, result.network, result.threshold, result.card, result.history)
-    write_scores(
-        job.folder,
-        result.card,
-        result.network,
-        data.to_score(job.recipe.validation),
-        threshold=result.threshold,
-        history=result.history,
-        held_out=data.split(job.recipe.validation)[1],
-        pictures=pictures,
-    )
-    tidy(job.folder, finished=True)
 
 
 def _examine(data: Data) -> list[str]:

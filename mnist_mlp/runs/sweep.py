@@ -12,8 +12,8 @@ from mnist_mlp.report.scorecard import RepeatedScorecard, ScoreError
 from mnist_mlp.report.sweeps import Entry, Settings, label
 from mnist_mlp.runs.folder import HISTORY, MODEL, Plan, is_finished
 from mnist_mlp.runs.job import Data, Job, Result, scored
-from mnist_mlp.runs.results import write_repeated
-from mnist_mlp.runs.run import card_of, keep, prepare_job
+from mnist_mlp.runs.results import keep, write_repeated
+from mnist_mlp.runs.run import card_of, prepare_job
 from mnist_mlp.runs.workers import WorkerError
 from mnist_mlp.training.history import history_from_csv
 from mnist_mlp.training.recipe import Recipe

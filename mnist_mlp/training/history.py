@@ -1,9 +1,10 @@
-"""The history of a training: what each epoch came to, as records, as CSV and read back from JSON."""
+"""The history of a training: what each epoch came to, as records and as CSV."""
 
 import csv
 import io
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, fields
+from typing import Any
 
 from mnist_mlp.errors import MnistMlpError
 
@@ -58,39 +59,24 @@ def history_from_csv(text: str) -> list[EpochRecord]:
     """Read a history that `history_to_csv` wrote.
 
     Raises:
-        HistoryError: if the text is something else.
+        HistoryError: if the text is something else, or not of epochs 1, 2, 3 ...
     """
-    kinds = {"epoch": int, **dict.fromkeys(_NAMES[1:], float)}
-    rows = csv.DictReader(io.StringIO(text))
     try:
-        if rows.fieldnames != _NAMES:
+        header, *rows = csv.reader(io.StringIO(text))
+        if header != _NAMES:
             raise ValueError("another header")
-        records = [
-            {name: kinds[name](value) if value else None for name, value in row.items()} for row in rows
-        ]
-    except (KeyError, TypeError, ValueError, csv.Error):
+        return [_record(epoch, row) for epoch, row in enumerate(rows, 1)]
+    except (ValueError, csv.Error):
         raise HistoryError("its history cannot be read") from None
-    return history_from(records)
 
 
-def history_from(records: object) -> list[EpochRecord]:
-    """Read a history from plain values, as `dataclasses.asdict` made them of each record.
-
-    Raises:
-        HistoryError: if they are no history of epochs 1, 2, 3 ...
-    """
-    if not isinstance(records, list) or not all(
-        isinstance(record, dict)
-        and sorted(record) == sorted(_NAMES)
-        and type(record["epoch"]) is int
-        and record["epoch"] == epoch
-        and all(_is_measured(record[name], name) for name in _NAMES[1:])
-        for epoch, record in enumerate(records, 1)
-    ):
-        raise HistoryError("its history cannot be read")
-    return [EpochRecord(**record) for record in records]
-
-
-def _is_measured(value: object, name: str) -> bool:
-    may_be_missing = name.startswith("validation")
-    return (value is None and may_be_missing) or (type(value) is float and 0 <= value < 1e9)
+def _record(epoch: int, row: Sequence[str]) -> EpochRecord:
+    numbers: dict[str, Any] = {}
+    for name, text in zip(_NAMES, row, strict=True):
+        is_missing = text == "" and name.startswith("validation")
+        numbers[name] = None if is_missing else float(text)
+        if not (is_missing or 0 <= numbers[name] < 1e9):
+            raise ValueError(f"{name} is {text}")
+    if numbers["epoch"] != epoch:
+        raise ValueError("epochs are missing")
+    return EpochRecord(**{**numbers, "epoch": epoch})

@@ -1,8 +1,7 @@
 """Training a network by a recipe: epochs, mini-batches, averaged weights, and a state to resume from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
-from enum import Enum
+from dataclasses import dataclass
 from math import exp
 from time import perf_counter
 from typing import Any
@@ -18,7 +17,7 @@ from mnist_mlp.nn.minibatch import SGD, Adam, MiniBatchTrainer
 from mnist_mlp.nn.network import Network, NetworkError
 from mnist_mlp.nn.online import BLOCK_SIZE, OnlineTrainer
 from mnist_mlp.nn.reparametrize import INPUT_MEAN, from_training, to_training
-from mnist_mlp.training.history import EpochRecord, HistoryError, best_epoch, history_from
+from mnist_mlp.training.history import EpochRecord, best_epoch, history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.samples import NO_DIGIT, Indices, Samples
 from mnist_mlp.training.schedule import learning_rate_at
@@ -35,13 +34,7 @@ class TrainingError(MnistMlpError):
     """Training that cannot go on."""
 
 
-class Signal(Enum):
-    """What a callback can return to `train`."""
-
-    STOP = "stop"
-
-
-STOP = Signal.STOP
+STOP = object()
 """Returned by an `on_epoch` callback, it ends the training after this epoch."""
 
 
@@ -256,13 +249,13 @@ class Trainer:
             arrays |= {f"best.{i}": array for i, array in enumerate(self._best.parameters())}
         if not self._online:
             arrays |= {f"optimizer.{name}": array for name, array in self._mini_batches.state().items()}
-        return arrays, {"history": [asdict(record) for record in self.history]}
+        return arrays, {"history": history_to_csv(self.history)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
         """Resume from what `state` gave.
 
         Raises:
-            TrainingError: if it is not the state of a training by this recipe.
+            HistoryError, TrainingError: if it is not the state of a training by this recipe.
         """
         own = self.state()[0]
         same = own.keys() == arrays.keys() and all(
@@ -270,10 +263,7 @@ class Trainer:
             and np.isfinite(arrays[name]).all()
             for name, array in own.items()
         )
-        try:
-            history = history_from(values.get("history"))
-        except HistoryError as error:
-            raise TrainingError(str(error)) from None
+        history = history_from_csv(str(values.get("history")))
         steps = len(history) * self._steps_per_epoch
         if not same or len(history) > self._recipe.epochs or steps != arrays.get("optimizer.steps", steps):
             raise TrainingError("the state does not belong to a training by this recipe")

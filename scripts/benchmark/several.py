@@ -19,7 +19,8 @@ from time import perf_counter
 
 from mnist_mlp import RECIPES, load_mnist
 from mnist_mlp.runs.job import Data, Job, run_one
-from mnist_mlp.runs.run import keep, prepare_job, train_all
+from mnist_mlp.runs.results import keep
+from mnist_mlp.runs.run import prepare_job, train_all
 from mnist_mlp.runs.workers import local_engine
 from scripts.benchmark.growth import anonymous_memory
 from scripts.benchmark.measure import ROOT, Setup, in_turn, run, seconds

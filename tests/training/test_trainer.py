@@ -11,9 +11,10 @@ import pytest
 from numpy.typing import NDArray
 
 from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
+from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.nn.network import Network, NetworkError
 from mnist_mlp.nn.online import train_online
-from mnist_mlp.training.history import EpochRecord
+from mnist_mlp.training.history import EpochRecord, history_to_csv
 from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.samples import distortion_of
 from mnist_mlp.training.schedule import shuffled
@@ -261,12 +262,10 @@ def test_patience_without_held_out_digits_is_refused(few_digits: Digits) -> None
 
 
 @each_kind
-@pytest.mark.parametrize("stop", [1, 2])
-def test_a_resumed_training_ends_in_the_same_bytes(few_digits: Digits, recipe: Recipe, stop: int) -> None:
+def test_a_resumed_training_ends_in_the_same_bytes(few_digits: Digits, recipe: Recipe) -> None:
     validation = held_out(recipe, few_digits)
     stopped = Trainer(recipe.network(), few_digits, recipe, validation=validation)
-    for _ in range(stop):
-        stopped.run_epoch()
+    stopped.run_epoch()
     arrays, values = stopped.state()
     arrays = {name: array.copy() for name, array in arrays.items()}
     other_start = recipe.with_settings({"seed": 5}).network()
@@ -298,12 +297,12 @@ def test_the_state_of_another_training_is_refused(few_digits: Digits) -> None:
         (changed(arrays, "network.0", np.nan), values),
         ({name: array for name, array in arrays.items() if name != "network.0"}, values),
         ({**arrays, "network.0": arrays["network.0"].astype(float)}, values),
-        (arrays, {"history": values["history"] * 3}),
-        (arrays, {"history": []}),
+        (arrays, {"history": history_to_csv(trainer.history * 2)}),
+        (arrays, {"history": history_to_csv([])}),
         (arrays, {}),
     ]
     for state in wrong:
-        with pytest.raises(TrainingError, match=r"does not belong|history cannot be read"):
+        with pytest.raises(MnistMlpError, match=r"does not belong|history cannot be read"):
             Trainer(recipe.network(), few_digits, recipe).restore(*state)
     for other in (KINDS["momentum"], recipe.with_settings({"hidden": 31})):
         with pytest.raises(TrainingError, match="does not belong to a training by this recipe"):
