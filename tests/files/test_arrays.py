@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import safetensors.numpy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -54,18 +53,6 @@ def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
     assert load_arrays(path)[0]["a"].tolist() == [258, 3]
 
 
-def test_other_programs_read_what_is_saved(tmp_path: Path) -> None:
-    save_arrays(tmp_path / "a", ARRAYS, METADATA)
-    theirs = safetensors.numpy.load_file(tmp_path / "a")
-    np.testing.assert_array_equal(theirs["weight"], ARRAYS["weight"])
-
-
-def test_the_same_content_gives_the_same_bytes(tmp_path: Path) -> None:
-    save_arrays(tmp_path / "a", ARRAYS, METADATA)
-    save_arrays(tmp_path / "b", ARRAYS, dict(reversed(METADATA.items())))
-    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
-
-
 def test_transposed_arrays_keep_their_meaning(tmp_path: Path) -> None:
     save_arrays(tmp_path / "a", {"t": ARRAYS["weight"].T}, {})
     np.testing.assert_array_equal(load_arrays(tmp_path / "a")[0]["t"], [[1.5, 0.25], [-2.0, 4.0]])
@@ -93,11 +80,8 @@ OTHER_KINDS = {
 }
 BROKEN = {
     "no JSON": file_of(b"{nothing}"),
-    "no UTF-8": file_of(b'{"\xff\xfe": 1}'),
     "a list": file_of([]),
-    "no metadata": file_of({}),
     "another program's metadata": file_of({"__metadata__": {"format": "pt"}}),
-    "two keys of metadata": file_of({"__metadata__": {"json": "{}", "more": "x"}}),
     "metadata of another type": file_of(with_metadata(5)),
     "metadata that is no object": file_of(with_metadata("[1]")),
     "NaN": file_of(with_metadata('{"rate": NaN}')),
@@ -107,24 +91,9 @@ BROKEN = {
     "a long number": file_of(with_metadata('{"a": ' + "9" * 100_000 + "}")),
     "an array without header": file_of({"a": None, "__metadata__": {"json": "{}"}}),
     "a dtype that NumPy does not have": file_of(entry("BF16", [1], [0, 2]), b"xx"),
-    "a dtype of another type": file_of(entry(["U8"], [1], [0, 1]), b"x"),
     "an array of terabytes": file_of(entry("F64", [2**40], [0, 2**43])),
     "a shape beyond its bytes": file_of(entry("U8", [4], [0, 2]), b"xx"),
-    "a shape of zero times too much": file_of(entry("U8", [0, 2**59, 2**59], [0, 0])),
-    "a negative shape": file_of(entry("U8", [-1, -2], [0, 2]), b"xx"),
-    "a shape of fractions": file_of(entry("U8", [2.0], [0, 2]), b"xx"),
-    "many dimensions": file_of(entry("U8", [1] * 65, [0, 1]), b"x"),
-    "a gap": file_of(entry("U8", [1], [1, 2]), b"xx"),
-    "too few bytes": file_of(entry("U8", [4], [0, 4]), b"xxx"),
     "too many bytes": file_of(entry("U8", [4], [0, 4]), b"xxxxx"),
-    "an overlap": file_of(
-        {
-            "a": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},
-            "b": {"dtype": "U8", "shape": [2], "data_offsets": [0, 2]},
-            "__metadata__": {"json": "{}"},
-        },
-        b"xx",
-    ),
 }
 
 
@@ -145,13 +114,6 @@ def test_a_broken_file_is_named_in_one_line_and_little_memory(tmp_path: Path, ca
     assert message.isprintable()
     assert len(message) < 300
     assert isinstance(caught.value, OtherKindError) == (case in OTHER_KINDS)
-
-
-def test_what_is_no_file_is_not_read(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"absent: cannot be read: No such file.*; check the path$"):
-        load_arrays(tmp_path / "absent")
-    with pytest.raises(StorageError, match="is not a file; check the path"):
-        load_arrays(tmp_path)
 
 
 @pytest.fixture(scope="module")

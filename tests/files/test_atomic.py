@@ -142,14 +142,6 @@ def test_a_process_of_another_user_is_alive() -> None:
         assert leftover.exists()
 
 
-@pytest.mark.skipif(not hasattr(os, "setresuid"), reason="needs users as Linux has them")
-def test_a_folder_without_permission() -> None:
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o555)
-        with another_user(), pytest.raises(StorageError, match="Permission denied; check its permissions"):
-            write_text(Path(name) / "a.txt", "")
-
-
 def test_text_from_strangers_prints_on_one_short_line() -> None:
     assert printable("data/mnist_train.csv") == "data/mnist_train.csv"
     assert printable("\x1b[31mred\n") == r"'\x1b[31mred\n'"

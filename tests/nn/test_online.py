@@ -1,6 +1,5 @@
 """Three ways to train on one sample after the other: the textbook loop, in blocks, in mini-batches of one."""
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -8,11 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_info
 
 from mnist_mlp import Digits, Network, encode_targets, scale_pixels, train_online
 from mnist_mlp.nn import plain
-from mnist_mlp.nn.minibatch import SGD, Adam, MiniBatchTrainer
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 from mnist_mlp.nn.network import NetworkError
 from mnist_mlp.nn.online import BLOCK_SIZE, OnlineTrainer
 
@@ -143,29 +141,6 @@ def test_arrays_in_any_memory_order_and_dtype() -> None:
 
 
 # Several at once
-
-
-def train_both_ways(samples: tuple[Array, Array], seed: int) -> list[bytes]:
-    one, other = (Network([784, 50, 10], biases=True, rng=seed) for _ in range(2))
-    online = OnlineTrainer(one)
-    batches = MiniBatchTrainer(other, batch_size=100, optimizer=Adam())
-    for _ in range(3):
-        online.train(*samples, 0.1)
-        for i in range(0, 400, 100):
-            batches.step(samples[0][i : i + 100], samples[1][i : i + 100], 0.001)
-    return [array.tobytes() for array in one.parameters() + other.parameters()]
-
-
-def test_trainings_in_several_threads_give_the_same_bytes_as_alone(samples: tuple[Array, Array]) -> None:
-    def threads() -> list[int]:
-        return [library["num_threads"] for library in threadpool_info()]
-
-    before = threads()
-    alone = [train_both_ways(samples, seed) for seed in range(4)]
-    with ThreadPoolExecutor(4) as pool:
-        at_once = list(pool.map(lambda seed: train_both_ways(samples, seed), range(4)))
-    assert at_once == alone
-    assert threads() == before
 
 
 # Mistakes

@@ -18,7 +18,6 @@ from mnist_mlp.runs.folder import (
     DataPlaces,
     Plan,
     check_free,
-    check_free_for_scores,
     find_model,
     load_model,
     make_folder,
@@ -80,20 +79,6 @@ def test_a_folder_without_a_plan_holds_no_run(tmp_path: Path) -> None:
     assert "holds no run" in refused(Plan.read, tmp_path / "none\x1b[2J")
 
 
-def test_what_differs_from_the_plan_is_named() -> None:
-    PLAN.check_same({"epochs": 3, "repeats": 1, "train_csv": "/a.csv", "learning_rate": 0.3})
-    PLAN.check_same(PLAN.recipe.to_dict())
-    for name, value, part in [
-        ("epochs", 4, "the run began with --epochs 3, not 4; leave the option out, or start a new run"),
-        ("name", "fast", "--recipe small, not fast"),
-        ("repeats", 5, "--repeats 1, not 5"),
-        ("hidden", 16, "--hidden [16, 12], not 16"),
-        ("train_csv", "/b.csv", "--train-csv /a.csv, not /b.csv"),
-        ("data_dir", "\x1b[2J", r"--data-dir None, not '\x1b[2J'"),
-    ]:
-        assert part in refused(PLAN.check_same, {name: value})
-
-
 def test_seeds_that_count_beyond_the_largest_are_refused() -> None:
     assert Plan(Recipe(seed=2**63 - 2), repeats=2)
     message = refused(Plan, Recipe(seed=2**63 - 2), repeats=3)
@@ -130,17 +115,6 @@ def test_a_folder_of_other_things_is_never_taken(tmp_path: Path) -> None:
         assert line == f"{tmp_path}: is not empty, and holds no run; choose another folder"
 
 
-def test_scores_go_into_an_empty_folder_or_in_place_of_older_scores(tmp_path: Path) -> None:
-    check_free_for_scores(tmp_path / "none")
-    for name in ("scorecard.json", "scorecard.md", "confusion_matrix.png", "mistakes.png", ".hidden"):
-        (tmp_path / name).touch()
-        check_free_for_scores(tmp_path)
-    (tmp_path / "notes.txt").touch()
-    assert "holds other files; choose an empty folder" in refused(check_free_for_scores, tmp_path)
-    (tmp_path / "run.json").touch()
-    assert "holds a run; choose an empty folder" in refused(check_free_for_scores, tmp_path)
-
-
 def test_a_new_run_clears_the_files_of_an_older_one_and_no_others(tmp_path: Path) -> None:
     others = {"notes.txt", "seed-3/notes.txt"}
     for name in (*RESULTS, "checkpoint.safetensors", "seed-3/scorecard.json", *others):
@@ -167,14 +141,6 @@ def test_tidying_removes_leftovers_and_of_a_finished_run_the_checkpoint(tmp_path
         (tmp_path / "checkpoint.safetensors").touch()
         tidy(tmp_path, finished=finished)
         assert files(tmp_path) == (set() if finished else {"checkpoint.safetensors"})
-
-
-@pytest.mark.parametrize("name", ["file", "file/run"])
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / "file").touch()
-    message = refused(prepare, tmp_path / name, PLAN)
-    assert message.startswith(f"{tmp_path / name}: cannot be made: ")
-    assert "check the path" in message
 
 
 # Models
