@@ -8,7 +8,8 @@ import typer
 
 from mnist_mlp import __version__
 from mnist_mlp.cli import check, compare, download, evaluate, predict, report, show_digit, sweep, train
-from mnist_mlp.cli.exits import exit_cleanly, run_app, safe_streams
+from mnist_mlp.cli.exits import exit_cleanly, safe_streams
+from mnist_mlp.cli.usage import run_app
 
 # Each command imports what it needs inside its function, so that --help need not wait for NumPy.
 

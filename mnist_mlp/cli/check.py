@@ -26,7 +26,7 @@ def check(
     from mnist_mlp.training.checks import examine_digits
 
     screen = Screen()
-    with screen.bytes_progress() as progress:
+    with screen.progress() as progress:
         digits = read_csv(file, progress)
     form = describe_csv(file)
     counts = np.bincount(digits.labels, minlength=10).tolist()

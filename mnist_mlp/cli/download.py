@@ -25,7 +25,7 @@ def download(
     if source.folder == folder:  # not the digits that come with the program
         source.download(screen)
     make_folder(folder)
-    with screen.bytes_progress() as progress:
+    with screen.progress() as progress:
         for split, path in zip(FILES, paths, strict=True):
             if not path.exists():
                 write_csv(load_mnist(source.folder, split), path, progress)

@@ -28,7 +28,10 @@ def evaluate(
     json: Json = False,
 ) -> None:
     """Score a trained network on test digits, or on a CSV file."""
+    from functools import partial
     from time import perf_counter
+
+    from rich.progress import MofNCompleteColumn
 
     from mnist_mlp.cli.scores import show_scorecard
     from mnist_mlp.cli.screen import Screen, model_file
@@ -48,13 +51,13 @@ def evaluate(
     seconds = {"load": perf_counter() - start}
     for warning in examine_digits(digits, role="test"):
         screen.warning(warning)
-    with screen.count_progress("changed sets of digits") as on_change:
+    with screen.progress(MofNCompleteColumn()) as progress:
         card = score(
             trained.network,
             digits,
             threshold=trained.threshold,
             robustness=robustness,
-            on_change=on_change,
+            on_change=partial(progress, "changed sets of digits"),
             seconds=seconds,
             facts={**trained.facts, "data": dict(digits.files)},
         )

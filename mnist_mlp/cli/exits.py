@@ -7,7 +7,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from functools import wraps
 from io import TextIOWrapper
 from pathlib import Path
@@ -17,7 +16,8 @@ from typing import Any, NoReturn
 import typer
 
 from mnist_mlp.errors import MnistMlpError, escape_controls, quoted
-from mnist_mlp.training.recipe import RECIPES
+
+_STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 class Stopped(BaseException):
@@ -27,9 +27,6 @@ class Stopped(BaseException):
         super().__init__(number)
         self.number = number
         self.advice = ""
-
-
-_STOPS: dict[int, str] = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 
 
 def exit_cleanly(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,10 +40,10 @@ def exit_cleanly(command: Callable[..., None]) -> Callable[..., None]:
             arrived.append(number)
             raise Stopped(number)
 
+        before = {number: signal.signal(number, stop) for number in _STOPS}
         try:
-            with _signals_to(stop):
-                command(*args, **kwargs)
-                sys.stdout.flush()
+            command(*args, **kwargs)
+            sys.stdout.flush()
         except MnistMlpError as error:
             fail(str(error), 1)
         except OSError as error:
@@ -59,42 +56,11 @@ def exit_cleanly(command: Callable[..., None]) -> Callable[..., None]:
             if arrived:  # what was being imported just then fails in ways of its own
                 fail(_STOPS[arrived[0]], 128 + arrived[0])
             raise
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     return run
-
-
-@contextmanager
-def stops_after_a_chunk() -> Iterator[Callable[[], None]]:
-    """Put off Ctrl-C and SIGTERM until the function given is called; a second one is not put off.
-
-    One that comes after the last call stops nothing: what is left to do then is done.
-
-    Raises:
-        Stopped: by that function, or by a second signal.
-    """
-    wanted: list[int] = []
-
-    def ask(number: int, _frame: FrameType | None) -> None:
-        wanted.append(number)
-        if len(wanted) > 1:
-            raise Stopped(number)
-
-    def check() -> None:
-        if wanted:
-            raise Stopped(wanted[0])
-
-    with _signals_to(ask):
-        yield check
-
-
-@contextmanager
-def _signals_to(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {number: signal.signal(number, handler) for number in _STOPS}
-    try:
-        yield
-    finally:
-        for number, handler_before in before.items():
-            signal.signal(number, handler_before)
 
 
 @contextmanager
@@ -124,48 +90,6 @@ def fail(message: str, code: int) -> NoReturn:
     """End with one line on standard error and an exit code."""
     typer.echo(escape_controls(as_started(f"mnist-mlp: {message}")), err=True)
     raise SystemExit(code)
-
-
-def run_app(app: typer.Typer) -> None:
-    """Run the command line; wrong usage ends in one line that says what would be right."""
-    try:
-        code = app(prog_name="mnist-mlp", standalone_mode=False)
-    except UsageError as error:
-        message, context = _usage(error), getattr(error, "ctx", None)
-        command = context.command_path if context else "mnist-mlp"
-        fail(message if message.endswith("?") else f"{message}; see {command} --help", 2)
-    raise SystemExit(code or 0)
-
-
-# Typer exports this one of Click's errors; which package the others are in depends on Typer's version.
-UsageError: type[Exception] = typer.BadParameter.__mro__[1]
-
-
-def _usage(error: Any) -> str:
-    """What was wrong with the arguments, and what comes nearest to them."""
-    message = error.format_message().rstrip(".").replace("\n", " ").removeprefix("Invalid value: ")
-    if error.ctx is None:
-        return str(message)
-    wrong = getattr(error, "option_name", None)
-    if wrong is not None:
-        names = [name for option in error.ctx.command.get_params(error.ctx) for name in option.opts]
-        return f"there is no option {wrong}{_did_you_mean(wrong, names)}"
-    if extra := re.search(r"unexpected extra argument.* \((.*)\)", message):
-        meant = f"; did you mean --recipe {extra[1]}?" if extra[1] in RECIPES else ""
-        return f"{extra[1]!r} is one argument too many{meant}"
-    if unknown := re.match("No such command '([^']*)'", message):
-        return (
-            f"there is no command {unknown[1]}{_did_you_mean(unknown[1], list(error.ctx.command.commands))}"
-        )
-    return f"{message[:1].lower()}{message[1:]}"
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    """The known word that is meant most likely: one close to it, or one that it abbreviates, as --lr does."""
-    letters = ".*".join(map(re.escape, word))
-    near = [name for name in known if re.fullmatch(letters + ".*", name)]
-    near += get_close_matches(word, known, 1, cutoff=0.75)
-    return f"; did you mean {near[0]}?" if near else ""
 
 
 def as_started(text: str) -> str:

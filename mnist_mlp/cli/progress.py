@@ -2,8 +2,7 @@
 
 from contextlib import ExitStack
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.progress import BarColumn, TaskID, TextColumn
 
@@ -26,7 +25,7 @@ _COLUMNS = (
 )
 
 
-class TrainingReport:
+class TrainingReport(ExitStack):
     """Shows one training after another; its methods are callbacks of a run.
 
     Args:
@@ -35,22 +34,13 @@ class TrainingReport:
     """
 
     def __init__(self, screen: Screen, *, show_card: bool) -> None:
-        self._screen = screen
-        self._show_card = show_card
-        self._bars = ExitStack()
+        super().__init__()
+        self._screen, self._show_card = screen, show_card
+        self._progress = self.enter_context(screen.bars(*_COLUMNS))
         self._task: TaskID | None = None
         self._recipe = Recipe()
         self._history: list[EpochRecord] = []
         self._epoch_start = monotonic()
-
-    def __enter__(self) -> Self:
-        self._progress = self._bars.enter_context(self._screen.bars(*_COLUMNS))
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.close()
 
     def on_start(self, recipe: Recipe, history: list[EpochRecord]) -> None:
         """A training begins, or goes on after the epochs in the history."""
@@ -101,7 +91,7 @@ class TrainingReport:
         """The trained network is scored; no more progress of it is shown."""
         if not self._show_card:
             return
-        self._bars.close()
+        self.close()
         self._screen.note("")
         show_scorecard(self._screen, card)
         kept = self._history[best_epoch(self._history) - 1 if self._recipe.patience else -1]
@@ -111,7 +101,7 @@ class TrainingReport:
             self._screen.result(f"\nheld out: {percent(kept.validation_accuracy)} of {samples} right{after}")
 
 
-class NetworksReport:
+class NetworksReport(ExitStack):
     """Shows how many of several networks are trained: a bar on a terminal, and a line for each.
 
     Args:
@@ -121,20 +111,12 @@ class NetworksReport:
     """
 
     def __init__(self, screen: Screen, total: int, done: int = 0) -> None:
+        super().__init__()
         self._screen, self._total, self._done, self._failed = screen, total, done, 0
         self._before, self._start = done, monotonic()
-        self._bars = ExitStack()
-
-    def __enter__(self) -> Self:
         columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[left]}"))
-        self._progress = self._bars.enter_context(self._screen.bars(*columns))
-        self._task = self._progress.add_task("networks", total=self._total, completed=self._done, left="")
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bars.close()
+        self._progress = self.enter_context(screen.bars(*columns))
+        self._task = self._progress.add_task("networks", total=total, completed=done, left="")
 
     def on_done(self, job: Job, outcome: Result | MnistMlpError) -> None:
         """A network is trained, or cannot be."""

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import (
     BarColumn,
     DownloadColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     TaskID,
@@ -94,29 +93,15 @@ class Screen:
             yield progress
 
     @contextmanager
-    def count_progress(self, what: str) -> Iterator[Callable[[int, int], None]]:
-        """Show how many of something are done, as told by calls with the number done and of all."""
-        with self.bars(TextColumn("{task.description}"), BarColumn(20), MofNCompleteColumn()) as progress:
-            tasks: list[TaskID] = []
+    def progress(self, *amount: ProgressColumn) -> Iterator[Callable[[str, int, int], None]]:
+        """Show how far things have come, as told by calls with a name, how much is done, and how much in all.
 
-            def report(done: int, total: int) -> None:
-                if not tasks:
-                    tasks.append(progress.add_task(what, total=total))
-                progress.update(tasks[0], completed=done)
-
-            yield report
-
-    @contextmanager
-    def bytes_progress(self) -> Iterator[Callable[[str, int, int], None]]:
-        """Show how far files have come, as told by calls with a name, bytes done, and bytes in all."""
-        columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(20),
-            DownloadColumn(),
-            TransferSpeedColumn(),
-        )
+        Args:
+            *amount: columns that say how much that is; without any, bytes and their speed.
+        """
+        amount = amount or (DownloadColumn(), TransferSpeedColumn())
         tasks: dict[str, TaskID] = {}
-        with self.bars(*columns) as progress:
+        with self.bars(TextColumn("{task.description}", markup=False), BarColumn(20), *amount) as progress:
 
             def report(name: str, done: int, total: int) -> None:
                 what = escape_controls(name)

@@ -34,7 +34,7 @@ class Source:
         Raises:
             MnistMlpError: if they cannot be read or downloaded.
         """
-        with screen.bytes_progress() as progress:
+        with screen.progress() as progress:
             if csv is not None:
                 return read_csv(csv, progress)
             try:
@@ -44,7 +44,7 @@ class Source:
                     raise
         screen.note(f"no MNIST files in {self.folder}; downloading them")
         self.download(screen)
-        with screen.bytes_progress() as progress:
+        with screen.progress() as progress:
             return load_mnist(self.folder, split, progress)
 
     def download(self, screen: Screen) -> None:
@@ -54,7 +54,7 @@ class Source:
             MnistMlpError: if no source gives the files.
         """
         mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
-        with screen.bytes_progress() as progress:
+        with screen.progress() as progress:
             download_mnist(self.folder, mirrors, sources=sources, progress=progress)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mnist_mlp.cli.exits import Stopped, stops_after_a_chunk
+from mnist_mlp.cli.exits import Stopped
 from mnist_mlp.cli.options import (
     CSV_FILE,
     DataDir,
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
     from mnist_mlp.runs.folder import Plan
     from mnist_mlp.runs.job import Data
-    from mnist_mlp.training.trainer import Progress
 
 EXAMPLES = """
   mnist-mlp train --recipe fast --repeats 5
@@ -149,15 +148,10 @@ def _carry_out(
             if show_card:
                 show_repeated_scorecard(screen, repeated)
             return repeated
-        with stops_after_a_chunk() as check_stop, TrainingReport(screen, show_card=show_card) as report:
-
-            def on_progress(progress: "Progress") -> None:
-                report.on_progress(progress)
-                check_stop()
-
+        with TrainingReport(screen, show_card=show_card) as report:
             callbacks = Callbacks(
                 on_start=report.on_start,
-                on_progress=on_progress,
+                on_progress=report.on_progress,
                 on_epoch=report.on_epoch,
                 on_card=report.on_card,
                 on_warning=screen.warning,

@@ -12,7 +12,7 @@ import pytest
 from commands import Stream, call, end, start
 from folders import RESULTS, files
 
-from mnist_mlp.cli.exits import Stopped, exit_cleanly, stops_after_a_chunk
+from mnist_mlp.cli.exits import exit_cleanly
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
@@ -54,25 +54,6 @@ def test_a_stopped_training_resumes_and_ends_in_the_same_bytes(
     assert [a.tobytes() for a in saved.parameters()] == [a.tobytes() for a in whole.parameters()]
 
 
-def test_a_signal_waits_for_the_end_of_a_chunk_and_a_second_one_does_not() -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    with stops_after_a_chunk() as check_stop:
-        check_stop()
-        signal.raise_signal(signal.SIGTERM)
-        with pytest.raises(Stopped) as stopped:
-            check_stop()
-        assert stopped.value.number == signal.SIGTERM
-    with stops_after_a_chunk() as check_stop:
-        check_stop()
-        signal.raise_signal(
-            signal.SIGINT
-        )  # after the last chunk, while it scores and draws, it stops nothing
-        with pytest.raises(Stopped):
-            signal.raise_signal(signal.SIGINT)
-    exit_cleanly(lambda: None)()
-    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == before
-
-
 @pytest.mark.parametrize(
     ("number", "code", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
 )
@@ -88,11 +69,13 @@ def test_a_signal_at_any_other_time_ends_a_command(
         except BaseException:
             raise ImportError("initialization failed") from None  # as compiled modules do
 
+    before = signal.getsignal(number)
     for command in (at_work, importing):
         with pytest.raises(SystemExit) as ended:
             exit_cleanly(command)()
         assert ended.value.code == code
         assert capsys.readouterr().err == f"mnist-mlp: {word}\n"
+    assert signal.getsignal(number) == before
 
 
 @posix

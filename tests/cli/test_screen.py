@@ -135,7 +135,7 @@ def test_a_training_on_a_terminal_has_bars_and_fits_too(
 def test_there_are_no_bars_where_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
     def shown(*, terminal: bool = True, quiet: bool = False) -> str:
         stream = Stream(terminal=terminal)
-        with redirect_stderr(stream), Screen(quiet=quiet).bytes_progress() as told:
+        with redirect_stderr(stream), Screen(quiet=quiet).progress() as told:
             told("file.csv", 1000, 2000)
         return stream.text()
 
