@@ -1,13 +1,13 @@
 """Print recipes side by side as Markdown tables: `python -m scripts.ladder RUN...` of finished runs.
 
-Each run is of one recipe: `mnist-mlp train --recipe fast --repeats 5 --out runs/fast`. All figures are means
-over its seeds. The changed digits are scored here, which takes seconds for each network.
+Each run is of one recipe: `mnist-mlp train --recipe fast --repeats 5 --out runs/fast`. The first table shows
+means over its seeds. The second table shows accuracies on changed digits, for the network of the first seed
+alone. These digits are scored here, which takes seconds for each run.
 """
 
 import statistics
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from mnist_mlp.digits.images import Digits
@@ -19,26 +19,34 @@ from mnist_mlp.runs.score import score
 
 
 def main(runs: Sequence[str], digits: Digits) -> None:
-    ladder = {run: [_scored(folder, digits) for folder in _folders(Path(run))] for run in runs}
+    ladder = {
+        run: [_scored(folder, digits, robustness=i == 0) for i, folder in enumerate(_folders(Path(run)))]
+        for run in runs
+    }
     names = [str(seeds[0].recipe["name"]) for seeds in ladder.values()]
-    head = ["recipe", "seeds", "accuracy", "training, s", "calibration error", "left open", "refused"]
+    head = ["recipe", "seeds", "accuracy", "calibration error", "left open", "refused"]
     _print_table(head, ([name, *_row(seeds)] for name, seeds in zip(names, ladder.values(), strict=True)))
     changes = next(iter(ladder.values()))[0].more["robustness"]
-    rows = [[f"{change['change']}, {change['amount']:g} {change['unit']}"] for change in changes]
+    rows = [[f"{change['change']}, {_amount(change['amount'], change['unit'])}"] for change in changes]
     for seeds in ladder.values():
         for i, row in enumerate(rows):
-            row.append(percent(statistics.fmean(card.more["robustness"][i]["accuracy"] for card in seeds)))
+            row.append(percent(seeds[0].more["robustness"][i]["accuracy"]))
     _print_table(["change", *names], rows)
+
+
+def _amount(amount: float, unit: str) -> str:
+    return f"{amount:g} {unit.removesuffix('s') if amount == 1 else unit}"
 
 
 def _folders(run: Path) -> list[Path]:
     return sorted(run.glob("seed-*"), key=lambda folder: (len(folder.name), folder)) or [run]
 
 
-def _scored(folder: Path, digits: Digits) -> Scorecard:
-    model, card = load_model(folder / MODEL), read_card(folder)
-    scored = score(model.network, digits, threshold=model.threshold, robustness=True, seconds={}, facts={})
-    return replace(scored, recipe=card.recipe, seconds=card.seconds)
+def _scored(folder: Path, digits: Digits, *, robustness: bool) -> Scorecard:
+    model, facts = load_model(folder / MODEL), {"recipe": read_card(folder).recipe}
+    return score(
+        model.network, digits, threshold=model.threshold, robustness=robustness, seconds={}, facts=facts
+    )
 
 
 def _row(seeds: Sequence[Scorecard]) -> Iterable[str]:
@@ -46,7 +54,6 @@ def _row(seeds: Sequence[Scorecard]) -> Iterable[str]:
     spread = f" \N{PLUS-MINUS SIGN} {100 * statistics.stdev(accuracies):.2f}" if len(seeds) > 1 else ""
     yield str(len(seeds))
     yield f"{100 * statistics.fmean(accuracies):.2f}{spread} %"
-    yield f"{statistics.fmean(card.seconds['train'] for card in seeds):.1f}"
     yield percent(statistics.fmean(c.more["calibration"]["expected_calibration_error"] for c in seeds))
     yield percent(statistics.fmean(card.more["answers"]["left_open"] / card.total for card in seeds))
     nondigits = [card.more["nondigits"] for card in seeds]
