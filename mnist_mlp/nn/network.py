@@ -1,5 +1,7 @@
 """The network: layers of weights and biases, what they compute, and their gradients, for whole batches."""
 
+from __future__ import annotations  # so that help() shows short types
+
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path

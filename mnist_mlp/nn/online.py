@@ -12,6 +12,8 @@ X X^T, and a third product, W -= learning_rate * D^T X, updates the weights at t
 layers are small and are updated for each sample. The results are those of `plain.train`, up to rounding.
 """
 
+from __future__ import annotations  # so that help() shows short types
+
 from collections.abc import Iterator
 from functools import partial
 from itertools import accumulate, chain, pairwise

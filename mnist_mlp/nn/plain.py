@@ -1,5 +1,7 @@
 """The textbook loop in plain NumPy, one sample after the other: start reading here.
 
+No command runs this module. It is there to be read, and tests compare the faster modules with it.
+
 A sample x goes forward through the layers l = 1, ..., L:
 
     y_0 = x                 z_l = W_l y_(l-1) + b_l             y_l = f_l(z_l)
@@ -12,7 +14,9 @@ Then all layers learn:
 
     W_l -= learning_rate * delta_l y_(l-1)^T                    b_l -= learning_rate * delta_l
 
-`online` computes the same much faster, `minibatch` takes many samples a step; tests compare both with this.
+`online` computes the same much faster, block by block. Its weights change in `OnlineTrainer._train_block`,
+those of later layers in `OnlineTrainer._sample_calls`. `minibatch` takes many samples for one update. Its
+weights change in `SGD.update` or `Adam.update`.
 """
 
 from collections.abc import Callable

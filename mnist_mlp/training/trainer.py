@@ -66,7 +66,8 @@ def train(
     """Train a network by a recipe, in place.
 
     Args:
-        network: of the recipe's layers, as `recipe.network()` builds it; its activations may differ.
+        network: of the recipe's layers, as `recipe.network()` builds it; its activations may differ. By the
+            book's rule (`raw-error`) a network of ReLU units without biases may not learn.
         digits: the training digits. The recipe's own `validation` setting is not looked at here.
         recipe: the settings.
         validation: digits to score after each epoch.

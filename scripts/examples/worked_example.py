@@ -51,7 +51,8 @@ def print_errors(source: str, targets: Floats, printed: dict[int, float]) -> Non
     for updates in UPDATES:
         given = f"{printed[updates]:.10f}" if updates in printed else ""
         here = error(trained(targets, updates), targets)
-        print(f"{f'after {updates:,} updates':<32}{given:>16}{here:20.13f}")
+        count = f"after {updates:,} update{'s' * (updates != 1)}"
+        print(f"{count:<32}{given:>16}{here:20.13f}")
 
 
 def main() -> None:
