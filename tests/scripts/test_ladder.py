@@ -37,5 +37,10 @@ def test_recipes_stand_side_by_side_as_means_over_their_seeds(
     for column, first_seed in enumerate((run, Path("fast/seed-1")), start=1):
         evaluate = ["evaluate", first_seed, "--test-csv", csvs[3], "--robustness", "--json"]
         changes = json.loads(call(*evaluate).out)["robustness"]
-        assert [row[column] for row in rows[2:]] == [f"{100 * change['accuracy']:.2f} %" for change in changes]
-    assert [row[0] for row in rows[2:4]] == ["shifted along an axis, 1 pixel", "shifted along an axis, 2 pixels"]
+        assert [row[column] for row in rows[2:]] == [
+            f"{100 * change['accuracy']:.2f} %" for change in changes
+        ]
+    assert [row[0] for row in rows[2:4]] == [
+        "shifted along an axis, 1 pixel",
+        "shifted along an axis, 2 pixels",
+    ]
