@@ -108,4 +108,12 @@ ModelOrRun = Annotated[
         show_default=False,
     ),
 ]
+Model = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="MODEL-OR-RUN",
+        autocompletion=complete_run,
+        help="The network that reads. [default: the newest run under ./runs]",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

@@ -2,12 +2,12 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from mnist_mlp.cli.exits import fail
-from mnist_mlp.cli.options import CSV_FILE, Json, complete_run
+from mnist_mlp.cli.options import CSV_FILE, Json, Model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.digits.photo import Sheet
-
-    Found = list[tuple[str, Sheet, NDArray[np.floating[Any]]]]
 
 EXAMPLES = """
   mnist-mlp predict photo.jpg
@@ -26,18 +24,26 @@ EXAMPLES = """
 _SHOWN = 3  # digits of a picture that are also shown one by one
 
 
+class _Reading(NamedTuple):
+    """What was read from one picture: its digits, and for each the outputs and the answer, if it is sure."""
+
+    image: str
+    sheet: "Sheet"
+    outputs: "NDArray[np.floating[Any]]"
+    answers: list[int | None]
+
+    @property
+    def lines(self) -> list[str]:
+        """A text for each line of writing."""
+        texts = iter("?" if answer is None else str(answer) for answer in self.answers)
+        return ["".join(next(texts) for _ in line) for line in self.sheet.lines]
+
+
 def predict(
     images: Annotated[
         list[str], typer.Argument(metavar="IMAGE...", help="Pictures; - reads one from standard input.")
     ],
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MODEL-OR-RUN",
-            autocompletion=complete_run,
-            help="The network that reads. [default: the newest run under ./runs]",
-        ),
-    ] = None,
+    model: Model = None,
     steps: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Write how each digit was found, as pictures.")
     ] = None,
@@ -60,58 +66,40 @@ def predict(
     screen = Screen()
     trained = load_model(model_file(model, screen))
     threshold = trained.threshold or 0.0
-
-    def answer(pictures: "NDArray[np.uint8]") -> "NDArray[np.floating[Any]]":
-        return outputs_for(trained.network, pictures)
-
-    found = []
+    readings = []
     for image in images:
         source = sys.stdin.buffer if image == "-" else image
-        sheet = read_image(source, lambda pictures: answer(pictures).max(axis=1))
-        found.append((image, sheet, answer(sheet.images)))
+        sheet = read_image(source, lambda pictures: outputs_for(trained.network, pictures).max(axis=1))
+        outputs = outputs_for(trained.network, sheet.images)
+        answers = [int(row.argmax()) if row.max() >= threshold else None for row in outputs]
+        readings.append(_Reading(image, sheet, outputs, answers))
     if csv is not None:
-        _write_csv(csv, labels, found, screen)
+        _write_csv(csv, labels, readings, screen)
     if steps is not None:
-        _write_steps(steps, found, threshold, screen)
+        _write_steps(steps, readings, screen)
     if json:
-        screen.json([_facts(image, sheet, outputs, threshold) for image, sheet, outputs in found])
+        screen.json([_facts(reading) for reading in readings])
         return
-    for image, sheet, outputs in found:
+    for reading in readings:
         if len(images) > 1:
-            screen.result(f"{image}:")
-        _show(sheet, outputs, threshold, screen)
+            screen.result(f"{reading.image}:")
+        _show(reading, threshold, screen)
 
 
-def _answers(outputs: "NDArray[np.floating[Any]]", threshold: float) -> list[int | None]:
-    return [int(row.argmax()) if row.max() >= threshold else None for row in outputs]
-
-
-def _lines(sheet: "Sheet", answers: list[int | None]) -> list[str]:
-    """A text for each line of writing."""
-    texts = iter("?" if answer is None else str(answer) for answer in answers)
-    return ["".join(next(texts) for _ in line) for line in sheet.lines]
-
-
-def _show(sheet: "Sheet", outputs: "NDArray[np.floating[Any]]", threshold: float, screen: "Screen") -> None:
+def _show(reading: _Reading, threshold: float, screen: "Screen") -> None:
     from mnist_mlp.report.text import digit_with_bars
 
-    if not sheet.lines:
-        screen.result("nothing to read")
-        return
-    for text in _lines(sheet, _answers(outputs, threshold)):
+    for text in reading.lines or ["nothing to read"]:
         screen.result(text)
-    if len(outputs) <= _SHOWN:
-        for image, row in zip(sheet.images, outputs, strict=True):
+    if len(reading.answers) <= _SHOWN:
+        for image, row in zip(reading.sheet.images, reading.outputs, strict=True):
             screen.result("")
             screen.raw(digit_with_bars(image, row, None, screen.terminal))
             if row.max() < threshold:
                 screen.result(f"no digit: its largest output is below {threshold:.2f}")
 
 
-def _facts(
-    image: str, sheet: "Sheet", outputs: "NDArray[np.floating[Any]]", threshold: float
-) -> dict[str, Any]:
-    answers = _answers(outputs, threshold)
+def _facts(reading: _Reading) -> dict[str, Any]:
     digits = iter(
         {
             "digit": answer,
@@ -119,42 +107,39 @@ def _facts(
             "outputs": [float(output) for output in row],
             "box": list(glyph.box),
         }
-        for answer, row, glyph in zip(answers, outputs, sheet.glyphs, strict=True)
+        for answer, row, glyph in zip(reading.answers, reading.outputs, reading.sheet.glyphs, strict=True)
     )
     return {
-        "image": image,
-        "lines": _lines(sheet, answers),
-        "digits": [[next(digits) for _ in line] for line in sheet.lines],
+        "image": reading.image,
+        "lines": reading.lines,
+        "digits": [[next(digits) for _ in line] for line in reading.sheet.lines],
     }
 
 
-def _write_csv(path: Path, labels: str | None, found: "Found", screen: "Screen") -> None:
+def _write_csv(path: Path, labels: str | None, readings: list[_Reading], screen: "Screen") -> None:
     """Write all digits of all pictures, with the labels given, or else with the network's answers."""
     import numpy as np
 
     from mnist_mlp.digits.images import Digits
     from mnist_mlp.digits.mnist import write_csv
 
-    images = np.concatenate([sheet.images for _, sheet, _ in found])
-    if labels is None:
-        numbers = np.concatenate([outputs.argmax(axis=1) for _, _, outputs in found]).astype(np.uint8)
-    else:
-        if len(labels) != len(images):
-            fail(f"--labels names {len(labels):,} digits, but {len(images):,} were found; look at --steps", 1)
-        numbers = np.array([int(label) for label in labels], np.uint8)
-    write_csv(Digits(images, numbers), path)
+    images = np.concatenate([reading.sheet.images for reading in readings])
+    answers = np.concatenate([reading.outputs.argmax(axis=1) for reading in readings])
+    if labels and len(labels) != len(images):
+        fail(f"--labels names {len(labels):,} digits, but {len(images):,} were found; look at --steps", 1)
+    write_csv(Digits(images, np.array([int(label) for label in labels or answers], np.uint8)), path)
     what = "the labels given" if labels else "the network's answers as labels; correct them"
     screen.note(f"{path}: {len(images):,} digits, with {what}")
 
 
-def _write_steps(folder: Path, found: "Found", threshold: float, screen: "Screen") -> None:
+def _write_steps(folder: Path, readings: list[_Reading], screen: "Screen") -> None:
     """Write the pictures of each sheet; of several, each into a folder of its own."""
     from mnist_mlp.report.steps import save_steps
     from mnist_mlp.runs.folder import make_folder
 
-    for number, (image, sheet, outputs) in enumerate(found, start=1):
-        place = folder if len(found) == 1 else folder / f"{number}-{Path(image).stem}"
+    for number, reading in enumerate(readings, start=1):
+        place = folder if len(readings) == 1 else folder / f"{number}-{Path(reading.image).stem}"
         make_folder(place)
-        answers = list(zip(_answers(outputs, threshold), outputs.max(axis=1).tolist(), strict=True))
-        for path in save_steps(place, sheet, answers):
+        answers = list(zip(reading.answers, reading.outputs.max(axis=1).tolist(), strict=True))
+        for path in save_steps(place, reading.sheet, answers):
             screen.note(f"written to {path}")

@@ -3,11 +3,11 @@
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mnist_mlp.cli.options import CSV_FILE, DataDir, Json, Mirror, Offline, complete_run
+from mnist_mlp.cli.options import CSV_FILE, DataDir, Json, Mirror, Model, Offline
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,6 +28,15 @@ class Split(StrEnum):
     test = "test"
 
 
+class _Shown(NamedTuple):
+    """What is shown: a digit, distorted versions if asked for, and a network's outputs if there is one."""
+
+    image: "NDArray[np.uint8]"
+    label: int
+    versions: "list[NDArray[np.uint8]]"
+    outputs: "NDArray[np.floating[Any]] | None"
+
+
 def show_digit(
     index: Annotated[
         int | None, typer.Argument(metavar="INDEX", help="Which digit, counted from 0. [default: at random]")
@@ -39,14 +48,7 @@ def show_digit(
     data_dir: DataDir = None,
     mirror: Mirror = None,
     offline: Offline = False,
-    model: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="MODEL-OR-RUN",
-            autocompletion=complete_run,
-            help="Show what this network answers. [default: the newest run under ./runs, if any]",
-        ),
-    ] = None,
+    model: Model = None,
     distort: Annotated[bool, typer.Option("--distort", help="Show distorted versions beside it.")] = False,
     save: Annotated[Path | None, typer.Option(metavar="FILE.png", help="Write a picture as well.")] = None,
     json: Json = False,
@@ -79,31 +81,21 @@ def show_digit(
         outputs = trained.network.forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
             fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
-    versions = _distorted(image, 14) if distort else []
+    shown = _Shown(image, label, _distorted(image, 14) if distort else [], outputs)
     if json:
-        screen.json(_facts(index, label, image, outputs, threshold))
+        facts: dict[str, Any] = {"index": index, "label": label, "pixels": image.tolist()}
+        if outputs is not None:
+            facts |= {"answer": int(outputs.argmax()), "sure": bool(outputs.max() >= threshold)}
+            facts["outputs"] = [float(output) for output in outputs]
+        screen.json(facts)
     else:
         screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
-        screen.raw(_drawn(image, versions, outputs, label, screen.terminal))
+        screen.raw(_drawn(shown, screen.terminal))
         if outputs is not None and outputs.max() < threshold:
             screen.result(f"not sure: its largest output is below {threshold:.2f}")
     if save is not None:
-        _save(save, image, versions, f"digit {index}, label {label}", outputs, label)
+        _save(save, shown, f"digit {index}, label {label}")
         screen.note(f"written to {save}")
-
-
-def _facts(
-    index: int,
-    label: int,
-    image: "NDArray[np.uint8]",
-    outputs: "NDArray[np.floating[Any]] | None",
-    threshold: float,
-) -> dict[str, Any]:
-    facts: dict[str, Any] = {"index": index, "label": label, "pixels": image.tolist()}
-    if outputs is not None:
-        facts |= {"answer": int(outputs.argmax()), "sure": bool(outputs.max() >= threshold)}
-        facts["outputs"] = [float(output) for output in outputs]
-    return facts
 
 
 def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8]]":
@@ -118,16 +110,11 @@ def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8
     return [np.rint(row).astype(np.uint8).reshape(28, 28) for row in pixels]
 
 
-def _drawn(
-    image: "NDArray[np.uint8]",
-    versions: "list[NDArray[np.uint8]]",
-    outputs: "NDArray[np.floating[Any]] | None",
-    label: int,
-    terminal: "Terminal",
-) -> str:
-    """What is shown of a digit, in 24 lines at most."""
+def _drawn(shown: _Shown, terminal: "Terminal") -> str:
+    """What is shown as text, in 24 lines at most."""
     from mnist_mlp.report.text import digit_text, digit_with_bars, digits_text
 
+    image, label, versions, outputs = shown
     if versions:
         answer = "" if outputs is None else f"\nanswer {outputs.argmax()}, output {outputs.max():.3f}"
         return digits_text([image, *versions], terminal) + answer
@@ -136,17 +123,12 @@ def _drawn(
     return digit_with_bars(image, outputs, label, terminal)
 
 
-def _save(
-    path: Path,
-    image: "NDArray[np.uint8]",
-    versions: "list[NDArray[np.uint8]]",
-    title: str,
-    outputs: "NDArray[np.floating[Any]] | None",
-    label: int,
-) -> None:
+def _save(path: Path, shown: _Shown, title: str) -> None:
     from mnist_mlp.report.figures import draw_digits, draw_outputs, save_picture
 
+    image, label, versions, outputs = shown
     title += f", in a frame, and {len(versions)} distorted copies" if versions else ""
-    first = partial(draw_digits, images=[image, *versions], title=title)
-    second = [] if outputs is None else [partial(draw_outputs, outputs=outputs, label=label)]
-    save_picture(path, first, *second, size=(4.8 if not (second or versions) else 9.0, 4.8))
+    draws = [partial(draw_digits, images=[image, *versions], title=title)]
+    if outputs is not None:
+        draws.append(partial(draw_outputs, outputs=outputs, label=label))
+    save_picture(path, *draws, size=(9.0 if outputs is not None or versions else 4.8, 4.8))

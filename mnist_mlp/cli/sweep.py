@@ -116,15 +116,16 @@ def sweep(
     scratch = folder / f".part-{k}-of-{parts}" if part else folder  # parts may share the sweep's folder
     folders.make_folder(scratch)
     start = _engine(data, scratch, jobs, dask, insecure=insecure)
+    train = partial(_train, data=data, screen=screen, start=start)
     with locked(scratch):
         write_text(folder / "sweep.json", plan.to_json())
         try:
-            _train(plan.jobs(folder)[k - 1 :: parts], data, screen, start, pictures=pictures)
+            train(plan.jobs(folder)[k - 1 :: parts], pictures=pictures)
             if left := sum(map(is_left, plan.jobs(folder))):
                 screen.note(f"\n{left:,} networks are left for other parts; when they are done:")
                 screen.note(f"  mnist-mlp sweep --resume {quoted(folder)}")
             else:
-                _conclude(folder, plan, data, source, screen, start, json=json)
+                _conclude(folder, plan, data, source, screen, train, json=json)
         except Stopped as stopped:
             stopped.advice = f"; go on with\n  mnist-mlp sweep --resume {quoted(folder)}"
             raise
@@ -225,7 +226,7 @@ def _train(
     screen: "Screen",
     start: "Callable[[], AbstractContextManager[Engine]]",
     *,
-    pictures: bool,
+    pictures: bool = False,
 ) -> None:
     """Train what is left of these networks."""
     from mnist_mlp.cli.progress import NetworksReport
@@ -247,7 +248,7 @@ def _conclude(
     data: "Data",
     source: "Source",
     screen: "Screen",
-    start: "Callable[[], AbstractContextManager[Engine]]",
+    train: "Callable[[Sequence[Job]], None]",
     *,
     json: bool,
 ) -> None:
@@ -265,7 +266,7 @@ def _conclude(
     if rows[0].failed:
         raise SweepError(f"{folder}: in each setting a network failed; failed.txt in its folder says why")
     # Of settings that differ in epochs alone, the longest was trained, and the best may be another.
-    _train(plan.jobs_of(folder, rows[0].settings), data, screen, start, pictures=False)
+    train(plan.jobs_of(folder, rows[0].settings))
     test = source.read("test", None, screen)
     tested = score_chosen(folder, plan, rows[0].settings, replace(data, test=test))
     write_sweep(folder, rows, tested)
