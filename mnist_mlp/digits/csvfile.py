@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mnist_mlp.digits.csvform import Form, check_is_text, recognize
 from mnist_mlp.errors import printable
 
-NO_DIGITS = "holds no digits; there should be a line for each"
+_NO_DIGITS = "holds no digits; there should be a line for each"
 _LONGEST_LINE = 2**16
 _BLOCK = 250  # lines parsed at once
 
@@ -37,21 +37,25 @@ def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
         ValueError: the file holds something else; the message names line and column, counted from 1.
         EOFError, OSError, zlib.error: a .gz file is damaged.
     """
-    form, number = None, 1
+    form, number, count = None, 1, 0
     for lines in _blocks(file):
         start = 0
         if form is None:
             form, start = _recognize(lines, number)
         if form is not None:
-            yield _parse_block(lines[start:], form, number + start)
+            rows = _parse_block(lines[start:], form, number + start)
+            count += len(rows)
+            yield rows
         number += len(lines)
+    if not count:
+        raise ValueError(_NO_DIGITS)
 
 
 def recognize_form(file: io.FileIO) -> Form:
     """Tell the form of a CSV file from its first lines; raises what `parse` raises."""
     form, _ = _recognize(next(_blocks(file), []), 1)
     if form is None:
-        raise ValueError(NO_DIGITS)
+        raise ValueError(_NO_DIGITS)
     return form
 
 

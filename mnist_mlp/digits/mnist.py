@@ -17,7 +17,7 @@ from mnist_mlp.digits import csvfile, idx
 from mnist_mlp.digits.cache import State, read_cache, state_of, write_cache
 from mnist_mlp.digits.images import DataError, Digits
 from mnist_mlp.errors import printable, quoted
-from mnist_mlp.files.atomic import StorageError, atomic_write, describe, remove_leftovers
+from mnist_mlp.files.atomic import StorageError, atomic_write, reading, remove_leftovers
 
 Progress: TypeAlias = Callable[[str, int, int], None]
 """Called often during long work with what is done, and how many bytes of how many (0 if unknown)."""
@@ -87,6 +87,7 @@ def load_mnist(folder: str | Path, split: str = "train", progress: Progress | No
     Raises:
         NoDigitsError: there is none of these files.
         DataError: a file is broken, or there is no such split.
+        StorageError: a file cannot be read.
     """
     if split not in FILES:
         raise DataError(
@@ -110,7 +111,8 @@ def read_idx(images: str | Path, labels: str | Path) -> Digits:
     """Read digits from a pair of IDX files, each plain (then mapped, not read) or compressed.
 
     Raises:
-        DataError: a file cannot be read, is broken, or they do not belong together.
+        DataError: a file is broken, or they do not belong together.
+        StorageError: a file cannot be read.
     """
     images, labels = Path(images), Path(labels)
     pixels, images_digest = _read_idx_file(images, (28, 28))
@@ -132,7 +134,8 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
     The digits come back as a read-only map of the cache, or in memory where the cache cannot be written.
 
     Raises:
-        DataError: the file cannot be read or is broken; the message names the line and column.
+        DataError: the file is broken; the message names the line and column.
+        StorageError: the file cannot be read.
     """
     path = Path(path)
     cache = path.with_name(f".{path.name}.cache") if path.name else path
@@ -157,28 +160,26 @@ def _digest(file: FileIO) -> str:
 
 def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
     """The rows (n, 785) of a CSV file, for as long as the file stays as it was."""
-    size, count = int(state["size"]), 0
+    size = int(state["size"])
     file.seek(0)
     for rows in csvfile.parse(file):
         if file.tell() > size:
             break
         if progress:
             progress(Path(file.name).name, file.tell(), size)
-        count += len(rows)
         yield rows
     if state_of(file) != state:
         raise ValueError("changed while it was read; try again")
-    if not count:
-        raise ValueError(csvfile.NO_DIGITS)
 
 
 def describe_csv(path: str | Path) -> str:
     """What the first lines of a CSV file tell of its form, in a few words.
 
     Raises:
-        DataError: the file cannot be read, or its first lines are none of digits.
+        DataError: its first lines are none of digits.
+        StorageError: the file cannot be read.
     """
-    with _opened(Path(path)) as file:
+    with _opened(path) as file:
         return str(csvfile.recognize_form(file))
 
 
@@ -199,18 +200,14 @@ def write_csv(digits: Digits, path: str | Path, progress: Progress | None = None
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[FileIO]:
-    """Open a file of digits; whatever shows it to be unreadable or broken becomes a DataError."""
-    try:
-        if path.exists() and not path.is_file():
-            raise ValueError("is not a file; check the path")
-        with path.open("rb", buffering=0) as file:
+def _opened(path: str | Path) -> Iterator[FileIO]:
+    """Open a file of digits; what shows it to be broken becomes a DataError."""
+    with reading(path) as file:
+        try:
             if os.fstat(file.fileno()).st_size == 0:
                 raise ValueError("is empty; name another file")
             yield file
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise DataError(f"{printable(path)}: is a damaged .gz file; copy or fetch it anew") from error
-    except OSError as error:
-        raise DataError(f"{printable(path)}: cannot be read: {describe(error)}") from error
-    except ValueError as error:
-        raise DataError(f"{printable(path)}: {error}") from error
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise DataError(f"{printable(path)}: is a damaged .gz file; copy or fetch it anew") from error
+        except ValueError as error:
+            raise DataError(f"{printable(path)}: {error}") from error

@@ -6,6 +6,7 @@ import platform
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -133,13 +134,13 @@ def _other_process_runs(number: int) -> bool:
 
 
 @contextmanager
-def reading(path: str | Path) -> Iterator[BinaryIO]:
-    """Open a file to read; whatever shows it to be unreadable or broken becomes a StorageError."""
+def reading(path: str | Path) -> Iterator[FileIO]:
+    """Open a file to read, unbuffered; what shows it to be unreadable or broken becomes a StorageError."""
     path = Path(path)
     try:
         if path.exists() and not path.is_file():
             raise StorageError(f"{printable(path)}: is not a file; check the path")
-        with path.open("rb") as file:
+        with path.open("rb", buffering=0) as file:
             yield file
     except OSError as error:
         raise StorageError(f"{printable(path)}: cannot be read: {describe(error)}") from error

@@ -26,11 +26,9 @@ class SGD:
 
     Attributes:
         momentum: from 0, plain gradient descent, to below 1.
-        weight_decay: weights (not biases) shrink by learning_rate * weight_decay of themselves a step.
     """
 
     momentum: float = 0.0
-    weight_decay: float = 0.0
 
     def initial_state(self, parameter: Floats) -> dict[str, Floats]:
         """The arrays that a parameter keeps from step to step, by name."""
@@ -47,11 +45,8 @@ class SGD:
             _add_gradient(parameter, gradient, -rate, keep=1.0)
 
 
-@dataclass(frozen=True)
 class Adam:
-    """Each step of a parameter is about as large as the learning rate; weight_decay is as for `SGD`."""
-
-    weight_decay: float = 0.0
+    """Each step of a parameter is about as large as the learning rate."""
 
     def initial_state(self, parameter: Floats) -> dict[str, Floats]:
         """The running means of the gradient and of its square."""
@@ -77,9 +72,9 @@ Optimizer = SGD | Adam
 
 
 class MiniBatchTrainer:
-    """Trains a network on one mini-batch after another, in place.
+    """Trains a network on one mini-batch after another, in place; none has more than `batch_size` samples.
 
-    The arguments are as for `online.train_online`; `batch_size` is the most samples that a batch can have.
+    In each step, weights (not biases) shrink by learning_rate * weight_decay of themselves.
     """
 
     def __init__(
@@ -89,13 +84,13 @@ class MiniBatchTrainer:
         batch_size: int,
         loss: str = "squared-error",
         optimizer: Optimizer,
-        train_biases: bool = True,
+        weight_decay: float = 0.0,
     ) -> None:
         self._network = network
         self._loss = network.checked_loss(loss)
-        self._optimizer = optimizer
+        self._optimizer, self._weight_decay = optimizer, weight_decay
         self._ones = np.ones((1, batch_size), network.dtype)
-        self._parameters = network.parameters() if train_biases else network.weights
+        self._parameters = network.parameters()
         self._states = [optimizer.initial_state(parameter) for parameter in self._parameters]
         self._steps = np.zeros(1)
 
@@ -113,9 +108,9 @@ class MiniBatchTrainer:
         gradients = [(delta.T, y[i]) for i, delta in enumerate(deltas)]
         gradients += [(self._ones[:, :n], delta) for delta in deltas]  # of the biases
         self._steps += 1
-        if self._optimizer.weight_decay:
+        if self._weight_decay:
             for W in self._network.weights:
-                np.multiply(W, 1 - learning_rate * self._optimizer.weight_decay, out=W)
+                np.multiply(W, 1 - learning_rate * self._weight_decay, out=W)
         for i, parameter in enumerate(self._parameters):
             state, step = self._states[i], int(self._steps[0])
             self._optimizer.update(parameter, state, gradients[i], learning_rate, step)

@@ -17,9 +17,7 @@ from mnist_mlp.nn.blas import Floats, product
 from mnist_mlp.nn.losses import LOSSES, Loss
 
 FORMAT_VERSION = 1
-_SAMPLES_AT_ONCE = (
-    1000  # `forward` takes no more, so that the outputs of the hidden layers fill little memory
-)
+_SAMPLES_AT_ONCE = 1000  # in `forward`, so that the outputs of the hidden layers fill little memory
 _PARAMETERS_SHOWN = 50  # `print` shows all weights and biases of a network that has no more
 
 INITIALIZATIONS = {

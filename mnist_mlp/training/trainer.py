@@ -133,9 +133,8 @@ class Trainer:
             self._network,
             batch_size=recipe.batch_size,
             loss=recipe.loss,
-            optimizer=Adam(recipe.weight_decay)
-            if recipe.optimizer == "adam"
-            else SGD(recipe.momentum, recipe.weight_decay),
+            optimizer=Adam() if recipe.optimizer == "adam" else SGD(recipe.momentum),
+            weight_decay=recipe.weight_decay,
         )
 
     @property

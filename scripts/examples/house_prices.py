@@ -24,7 +24,7 @@ HIDDEN = 200
 EPOCHS = 400
 BATCH_SIZE = 16
 LEARNING_RATE = 0.015  # of the mean squared error, at the start; it falls to 0
-OPTIMIZER = SGD(momentum=0.9, weight_decay=0.003)
+MOMENTUM, WEIGHT_DECAY = 0.9, 0.003
 
 
 def read_houses() -> Floats:
@@ -56,7 +56,8 @@ def trained(
     network = Network(
         sizes, ["sigmoid", "linear"], init="normal-fan-in", biases=True, rng=rng, dtype=np.float64
     )
-    trainer = MiniBatchTrainer(network, batch_size=BATCH_SIZE, optimizer=SGD() if plain else OPTIMIZER)
+    optimizer, decay = (SGD(), 0.0) if plain else (SGD(MOMENTUM), WEIGHT_DECAY)
+    trainer = MiniBatchTrainer(network, batch_size=BATCH_SIZE, optimizer=optimizer, weight_decay=decay)
     rates = [LEARNING_RATE * (1 if plain else 1 - epoch / epochs) for epoch in range(epochs)]
     for rate in rates:
         shuffled = rng.permutation(samples)

@@ -28,7 +28,7 @@ from mnist_mlp.digits.mnist import (
     write_csv,
 )
 from mnist_mlp.errors import MnistMlpError
-from mnist_mlp.files.atomic import temporary_name
+from mnist_mlp.files.atomic import StorageError, temporary_name
 
 ROOT = Path(__file__).parents[2]
 ARCHIVES = ROOT / "data"
@@ -166,14 +166,14 @@ def test_idx_files_that_do_not_go_together(tmp_path: Path, end: str) -> None:
 
 
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"absent\.csv: cannot be read: No such file.*; check the path"):
+    with pytest.raises(StorageError, match=r"absent\.csv: cannot be read: No such file.*; check the path"):
         read_csv(tmp_path / "absent.csv")
     for path in ("", "/", tmp_path):
-        with pytest.raises(DataError, match="is not a file; check the path"):
+        with pytest.raises(StorageError, match="is not a file; check the path"):
             read_csv(path)
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe.csv")
-        with pytest.raises(DataError, match=r"pipe\.csv: is not a file"):
+        with pytest.raises(StorageError, match=r"pipe\.csv: is not a file"):
             read_csv(tmp_path / "pipe.csv")
 
 

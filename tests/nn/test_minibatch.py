@@ -68,7 +68,7 @@ def test_two_steps_with_momentum_and_decay() -> None:
     # velocity -0.1, weight 1 x (1 - 0.02) - 0.1 = 0.88;
     # velocity 0.5 x -0.1 - 0.088 = -0.138, weight 0.88 x 0.98 - 0.138 = 0.7244.
     network = Network.from_arrays([[[1.0]]], activations=["linear"])
-    trainer = trainer_of(network, SGD(momentum=0.5, weight_decay=0.2))
+    trainer = trainer_of(network, SGD(momentum=0.5), weight_decay=0.2)
     for expected in (0.88, 0.7244):
         trainer.step(np.ones((1, 1)), np.zeros((1, 1)), 0.1)
         assert values(network) == pytest.approx([expected])
@@ -81,11 +81,11 @@ def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient() -> 
     assert values(network) == pytest.approx([1.99, 0.99])
 
 
-@pytest.mark.parametrize("optimizer", [SGD(0.0, 0.1), SGD(0.9, 0.1), Adam(0.1)])
+@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.9), Adam()])
 def test_decay_shrinks_weights_and_leaves_biases(optimizer: Optimizer) -> None:
     # The error is 0, so nothing but decay changes anything: 2 x (1 - 0.5 x 0.1) = 1.9
     network = neuron(2, 1)
-    trainer_of(network, optimizer).step(np.array([[3.0]]), np.array([[7.0]]), 0.5)
+    trainer_of(network, optimizer, weight_decay=0.1).step(np.array([[3.0]]), np.array([[7.0]]), 0.5)
     assert values(network) == pytest.approx([1.9, 1])
 
 
@@ -97,7 +97,7 @@ def test_decay_shrinks_weights_and_leaves_biases(optimizer: Optimizer) -> None:
 def test_sgd_is_the_textbooks(loss: str, momentum: float, decay: float) -> None:
     network, batches = example()
     slow = network.copy()
-    trainer = trainer_of(network, SGD(momentum, decay), loss=loss)
+    trainer = trainer_of(network, SGD(momentum), loss=loss, weight_decay=decay)
     velocity = [np.zeros_like(array) for array in slow.parameters()]
     for batch in batches * 3:
         np.testing.assert_allclose(trainer.step(*batch, 0.3), slow.forward(batch[0]), rtol=1e-10)
@@ -130,7 +130,7 @@ def test_adam_is_the_papers(decay: float, size: float) -> None:
     network, batches = example(biases=size == 1)
     batches = [(size * inputs, network.forward(size * inputs) + 0.1) for inputs, _ in batches * 4]
     slow = network.copy()
-    trainer = trainer_of(network, Adam(decay))
+    trainer = trainer_of(network, Adam(), weight_decay=decay)
     for batch in batches:
         trainer.step(*batch, 0.01)
     adam(slow, batches, 0.01, decay)
