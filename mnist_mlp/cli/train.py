@@ -95,7 +95,10 @@ def train(
                 )
             whole = {} if recipe is None else chosen_recipe(recipe, given).to_dict()
             asked = {**whole, **given, **places} | ({} if repeats is None else {"repeats": repeats})
-            folder, plan = resume, _plan_to_resume(resume, asked, stack)
+            folder = resume
+            stack.enter_context(locked(folder))
+            plan = folders.Plan.read(folder)
+            plan.check_same(asked)
             if folders.is_finished(folder):
                 folders.tidy(folder, finished=True)
                 screen.result(f"{folder}: finished already; nothing to do")
@@ -117,17 +120,6 @@ def train(
         if json:
             screen.raw(card.to_json().rstrip())
         _show_end(folder, plan, card, screen)
-
-
-def _plan_to_resume(folder: Path, asked: dict[str, object], stack: ExitStack) -> "Plan":
-    """Lock the folder of a run, and read what was asked at first; what is asked now must agree with it."""
-    from mnist_mlp.files.lock import locked
-    from mnist_mlp.runs.folder import Plan
-
-    stack.enter_context(locked(folder))
-    plan = Plan.read(folder)
-    plan.check_same(asked)
-    return plan
 
 
 def _carry_out(

