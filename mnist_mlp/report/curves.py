@@ -1,4 +1,4 @@
-"""Pictures of curves: how a network learned, what its outputs are worth, and what it withstands."""
+"""Curves, drawn on a given `Axes`: how a network learned, what its outputs are worth, what it withstands."""
 
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -98,9 +98,7 @@ def _ticks(least: float, greatest: float) -> list[float]:
 def draw_reliability(axes: "Axes", calibration: Mapping[str, Any]) -> "Axes":
     """Draw how often answers are right by how large their output is, and how many answers there are.
 
-    Args:
-        axes: where to draw.
-        calibration: as `mnist_mlp.report.trust.calibration_of` tells it.
+    The calibration is as `mnist_mlp.report.trust.calibration_of` tells it.
     """
     points = []
     for number, one in enumerate(calibration["bins"]):
@@ -130,10 +128,8 @@ def draw_reliability(axes: "Axes", calibration: Mapping[str, Any]) -> "Axes":
 def draw_robustness(axes: "Axes", robustness: Sequence[Mapping[str, Any]], unchanged: float) -> "Axes":
     """Draw the accuracy on changed digits, one small curve for each kind of change.
 
-    Args:
-        axes: where to draw.
-        robustness: `change`, `amount`, `unit` and `accuracy` of each, those of a change one after the other.
-        unchanged: the accuracy, 0 to 1, on the digits as they are.
+    Robustness is as in scorecard.json, those of a kind one after the other; the accuracy on the digits as
+    they are is from 0 to 1.
     """
     kinds = groupby(robustness, key=lambda row: (row["change"], row["unit"]))
     curves = [(kind, [(row["amount"], row["accuracy"]) for row in rows]) for kind, rows in kinds]

@@ -1,4 +1,4 @@
-"""Pictures of digits and of answers: each `draw_...` draws on a given Matplotlib `Axes`.
+"""Pictures of digits and of answers: each `draw_...` draws on a given Matplotlib `Axes`, and returns it.
 
 Matplotlib itself is imported when a picture is saved, since that takes a third of a second.
 """
@@ -82,11 +82,9 @@ def picture_bytes(
 
 
 def draw_confusion(axes: "Axes", confusion: ArrayLike) -> "Axes":
-    """Draw a confusion matrix, colored by its mistakes alone, so that the right answers do not hide them.
+    """Draw a confusion matrix: (10, 10) counts; row: the true digit, column: the answer.
 
-    Args:
-        axes: where to draw.
-        confusion: (10, 10) counts; row: the true digit, column: the answer.
+    It is colored by its mistakes alone, so that the right answers do not hide them.
     """
     counts = np.asarray(confusion)
     mistakes = np.ma.masked_array(counts, np.eye(10, dtype=bool) | (counts == 0))
@@ -115,10 +113,7 @@ def draw_confusion(axes: "Axes", confusion: ArrayLike) -> "Axes":
 def draw_mistakes(axes: "Axes", images: NDArray[np.uint8], mistakes: Sequence[Mistake]) -> "Axes":
     """Draw up to 40 mistakes, the most confident first, each with its label, answer, output and index.
 
-    Args:
-        axes: where to draw.
-        images: (n, 28, 28), every image that was scored.
-        mistakes: the wrong answers; their indices are those of `images`.
+    The indices are those of `images` (n, 28, 28), all that were scored.
     """
     shown = most_confident(mistakes, 40)
     corners = _draw_tiles(axes, [images[mistake.index] for mistake in shown], columns=8, room_below=11)
@@ -141,10 +136,8 @@ def draw_mistakes(axes: "Axes", images: NDArray[np.uint8], mistakes: Sequence[Mi
 def draw_digits(axes: "Axes", images: Sequence[NDArray[np.uint8]], title: str) -> "Axes":
     """Draw a digit; or several, the first in a frame, in as many columns as suit the shape of the `Axes`.
 
-    Args:
-        axes: where to draw.
-        images: (28, 28) each, 0 is paper and 255 is ink.
-        title: where it is long, it is broken into lines; where it is very long, its middle is left out.
+    Images are (28, 28) each, 0 is paper and 255 is ink. A long title is broken into lines; of a very long
+    one, the middle is left out.
     """
     columns = max(1, round(math.sqrt(len(images) * axes.bbox.width / axes.bbox.height)))
     _draw_tiles(axes, images, columns)
@@ -156,13 +149,7 @@ def draw_digits(axes: "Axes", images: Sequence[NDArray[np.uint8]], title: str) -
 
 
 def draw_outputs(axes: "Axes", outputs: ArrayLike, label: int | None = None) -> "Axes":
-    """Draw a network's ten outputs for one digit as bars; the largest is its answer.
-
-    Args:
-        axes: where to draw.
-        outputs: (10,).
-        label: the true digit, marked where given.
-    """
+    """Draw a network's outputs (10,) for one digit as bars; its answer and the label are marked."""
     values = np.asarray(outputs, dtype=np.float64)
     answer = int(values.argmax())
     colors = [FAINT] * 10

@@ -1,4 +1,7 @@
-"""The picture of a sweep: accuracy by a setting, curves, a map of two settings, or a ranking."""
+"""The picture of a sweep: accuracy by a setting, curves, a map of two settings, or a ranking.
+
+Each `draw_...` draws settings, the best first, on a given `Axes`; its note says what the numbers are.
+"""
 
 from collections.abc import Sequence
 from functools import partial
@@ -59,14 +62,7 @@ def save_sweep_picture(path: Path, rows: Sequence[Row], digits: int) -> None:
 
 
 def draw_curves(axes: "Axes", rows: Sequence[Row], across: str, note: str) -> "Axes":
-    """Draw mean and deviation against a setting of numbers, one curve for each value of another setting.
-
-    Args:
-        axes: where to draw.
-        rows: the settings, the best first.
-        across: the setting along the axis.
-        note: what the numbers are.
-    """
+    """Draw mean and deviation against a setting of numbers, one curve for each value of another setting."""
     others = [name for name in varied(rows) if name != across]
     curves: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: float(row.settings[across])):
@@ -77,18 +73,7 @@ def draw_curves(axes: "Axes", rows: Sequence[Row], across: str, note: str) -> "A
         x, y = [row.settings[across] for row in curve], [_wrong(row) for row in curve]
         spread = [100 * (row.deviation or 0.0) for row in curve]
         color = _LINES[i % len(_LINES)]
-        axes.errorbar(
-            x,
-            y,
-            spread,
-            fmt="o-",
-            color=color,
-            markersize=5,
-            capsize=3,
-            elinewidth=1,
-            label=name,
-            clip_on=False,
-        )
+        axes.errorbar(x, y, spread, fmt="o-", color=color, markersize=5, capsize=3, label=name, clip_on=False)
     _scale(axes, rows, across)
     best = rows[0]
     place, wrong = best.settings[across], _wrong(best)
@@ -112,13 +97,7 @@ def draw_dots(axes: "Axes", rows: Sequence[Row], across: str, title: str = "", n
 
 
 def draw_map(axes: "Axes", rows: Sequence[Row], note: str) -> "Axes":
-    """Draw all combinations of two settings as colored cells.
-
-    Args:
-        axes: where to draw.
-        rows: the settings, the best first, which is framed; those as good within the noise have a dot.
-        note: what the numbers are.
-    """
+    """Draw all combinations of two settings as colored cells; the best has a frame, those as good a dot."""
     from matplotlib.colors import LinearSegmentedColormap, LogNorm  # noqa: PLC0415
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
@@ -158,13 +137,7 @@ def draw_map(axes: "Axes", rows: Sequence[Row], note: str) -> "Axes":
 
 
 def draw_ranking(axes: "Axes", rows: Sequence[Row], note: str) -> "Axes":
-    """Draw the best settings one below the other, with mean and deviation.
-
-    Args:
-        axes: where to draw.
-        rows: the settings, the best first.
-        note: what the numbers are.
-    """
+    """Draw the best settings one below the other, with mean and deviation."""
     shown = [row for row in rows if row.scores][:_MOST_RANKS]
     for i, row in enumerate(shown):
         color = VERMILION if i == 0 else BLUE
