@@ -35,7 +35,8 @@ def report(
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source, read_data
     from mnist_mlp.files.atomic import write_text
-    from mnist_mlp.runs.folder import REPORT, places_of
+    from mnist_mlp.runs.folder import REPORT
+    from mnist_mlp.runs.plan import places_of
     from mnist_mlp.runs.results import page_of
 
     screen = Screen()

@@ -10,8 +10,8 @@ from mnist_mlp.cli.screen import Screen
 from mnist_mlp.digits.download import SOURCES, download_mnist
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import NoDigitsError, find_data_folder, load_mnist, read_csv
-from mnist_mlp.runs.folder import DataPlaces, Plan, RunError
 from mnist_mlp.runs.job import Data
+from mnist_mlp.runs.plan import DataPlaces, Plan, RunError
 from mnist_mlp.training.recipe import Recipe
 
 

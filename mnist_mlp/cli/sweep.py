@@ -149,8 +149,8 @@ def _plan(
     """What is asked, of a recipe and choices from arguments or from lists of a recipe file; and in words."""
     import numpy as np
 
-    from mnist_mlp.runs.folder import DataPlaces, RunError
     from mnist_mlp.runs.grid import Range, SweepError, choices_in, parse_choices, settings_to_try
+    from mnist_mlp.runs.plan import DataPlaces, RunError
     from mnist_mlp.runs.sweep import Sweep
     from mnist_mlp.training.recipe import load_recipe, read_settings
     from mnist_mlp.training.settings import RecipeError
@@ -195,7 +195,8 @@ def _plan(
 
 def _check_free(folder: Path, plan: "Sweep", *, is_part: bool) -> None:
     """Check that a sweep may go into a folder, in which a part may find the same sweep."""
-    from mnist_mlp.runs.folder import RunError, check_free
+    from mnist_mlp.runs.folder import check_free
+    from mnist_mlp.runs.plan import RunError
     from mnist_mlp.runs.sweep import Sweep
 
     if not (folder / "sweep.json").exists():

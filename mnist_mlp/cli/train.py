@@ -28,8 +28,8 @@ from mnist_mlp.training.recipe import RECIPES
 if TYPE_CHECKING:
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
-    from mnist_mlp.runs.folder import Plan
     from mnist_mlp.runs.job import Data
+    from mnist_mlp.runs.plan import Plan
 
 EXAMPLES = """
   mnist-mlp train --recipe fast --repeats 5
@@ -73,6 +73,7 @@ def train(
     from mnist_mlp.cli.sources import Source, new_plan, read_data
     from mnist_mlp.files.lock import locked
     from mnist_mlp.runs import folder as folders
+    from mnist_mlp.runs.plan import Plan
 
     screen = Screen(quiet=quiet)
     texts = {
@@ -97,7 +98,7 @@ def train(
             asked = {**whole, **given, **places} | ({} if repeats is None else {"repeats": repeats})
             folder = resume
             stack.enter_context(locked(folder))
-            plan = folders.Plan.read(folder)
+            plan = Plan.read(folder)
             plan.check_same(asked)
             if folders.is_finished(folder):
                 folders.tidy(folder, finished=True)

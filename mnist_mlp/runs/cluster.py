@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 
 from mnist_mlp import __version__
 from mnist_mlp.errors import printable
-from mnist_mlp.runs.folder import RunError
 from mnist_mlp.runs.job import Data, Job, Result, run_one
+from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.workers import Engine, WorkerError
 
 

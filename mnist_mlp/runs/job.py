@@ -12,7 +12,8 @@ from mnist_mlp.files.arrays import load_arrays, save_arrays
 from mnist_mlp.files.atomic import write_text
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.runs.folder import CHECKPOINT, HISTORY, RunError
+from mnist_mlp.runs.folder import CHECKPOINT, HISTORY
+from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.score import score
 from mnist_mlp.training.checks import examine_network
 from mnist_mlp.training.history import EpochRecord, HistoryError, history_to_csv

@@ -18,8 +18,9 @@ from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.report.sweep_figures import save_sweep_picture
 from mnist_mlp.report.sweeps import Row
-from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, RunError, is_finished, load_model, tidy
+from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, is_finished, load_model, tidy
 from mnist_mlp.runs.job import Data, Job, Result
+from mnist_mlp.runs.plan import RunError
 from mnist_mlp.training.history import EpochRecord, best_epoch, history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
 

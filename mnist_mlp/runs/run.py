@@ -9,8 +9,9 @@ from pathlib import Path
 from mnist_mlp.errors import MnistMlpError, printable
 from mnist_mlp.files.atomic import write_text
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
-from mnist_mlp.runs.folder import SCORECARD, Plan, RunError, is_finished, make_folder, tidy
+from mnist_mlp.runs.folder import SCORECARD, is_finished, make_folder, tidy
 from mnist_mlp.runs.job import SILENT, Callbacks, Data, Job, Result, check_identity, identity_of, run_one
+from mnist_mlp.runs.plan import Plan, RunError
 from mnist_mlp.runs.results import keep, read_card, write_repeated
 from mnist_mlp.runs.workers import Engine, local_engine, run_all
 from mnist_mlp.training.checks import examine_digits, examine_overlap

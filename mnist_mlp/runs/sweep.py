@@ -10,8 +10,9 @@ from mnist_mlp.files.atomic import read_text, write_text
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.scorecard import RepeatedScorecard, ScoreError
 from mnist_mlp.report.sweeps import Entry, Settings, label
-from mnist_mlp.runs.folder import HISTORY, MODEL, Plan, is_finished
+from mnist_mlp.runs.folder import HISTORY, MODEL, is_finished
 from mnist_mlp.runs.job import Data, Job, Result, scored
+from mnist_mlp.runs.plan import Plan
 from mnist_mlp.runs.results import keep, write_repeated
 from mnist_mlp.runs.run import card_of, prepare_job
 from mnist_mlp.runs.workers import WorkerError

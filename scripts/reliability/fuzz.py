@@ -31,8 +31,9 @@ from mnist_mlp.digits.mnist import read_csv, read_idx, write_csv
 from mnist_mlp.errors import escape_controls
 from mnist_mlp.report.markdown import repeated_page, scorecard_page
 from mnist_mlp.report.scorecard import RepeatedScorecard
-from mnist_mlp.runs.folder import CHECKPOINT, MODEL, PLAN, SCORECARD, DataPlaces, Plan, load_model
+from mnist_mlp.runs.folder import CHECKPOINT, MODEL, SCORECARD, load_model
 from mnist_mlp.runs.job import Callbacks, Data, Job, run_one
+from mnist_mlp.runs.plan import PLAN, DataPlaces, Plan
 from mnist_mlp.runs.results import read_card
 from mnist_mlp.training.history import EpochRecord
 from scripts.reliability import files

@@ -8,7 +8,7 @@ import pytest
 
 from mnist_mlp.report.compare import Run, data_lines, difference, differences, table, to_csv, to_dicts
 from mnist_mlp.report.scorecard import Mistake, Scorecard
-from mnist_mlp.runs.folder import RunError
+from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.results import read_cards, write_repeated
 from mnist_mlp.training.recipe import RECIPES
 

@@ -14,17 +14,8 @@ from folders import RESULTS, files
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
-from mnist_mlp.runs.folder import (
-    DataPlaces,
-    Plan,
-    check_free,
-    find_model,
-    load_model,
-    make_folder,
-    new_folder,
-    prepare,
-    tidy,
-)
+from mnist_mlp.runs.folder import check_free, find_model, load_model, make_folder, new_folder, prepare, tidy
+from mnist_mlp.runs.plan import DataPlaces, Plan
 from mnist_mlp.training.recipe import RECIPES, Recipe
 
 PLAN = Plan(Recipe(name="small", hidden=(16, 12), epochs=3), places=DataPlaces(train_csv="/a.csv"))

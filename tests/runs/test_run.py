@@ -22,8 +22,9 @@ from mnist_mlp.nn.network import Network
 from mnist_mlp.report.curves import draw_learning_curve
 from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
 from mnist_mlp.report.scorecard import Mistake
-from mnist_mlp.runs.folder import Plan, is_finished, prepare
+from mnist_mlp.runs.folder import is_finished, prepare
 from mnist_mlp.runs.job import Callbacks, Data, Job, run_one
+from mnist_mlp.runs.plan import Plan
 from mnist_mlp.runs.run import carry_out
 from mnist_mlp.training.history import history_from_csv
 from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe

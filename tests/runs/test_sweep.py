@@ -11,8 +11,8 @@ from folders import RESULTS, files
 
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.sweeps import Entry, summarize
-from mnist_mlp.runs.folder import RunError
 from mnist_mlp.runs.job import Data, Job, Result, run_one
+from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.run import train_all
 from mnist_mlp.runs.sweep import Sweep, entries_of, is_left, note_failure, score_chosen
 from mnist_mlp.runs.workers import local_engine

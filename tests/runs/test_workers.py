@@ -15,8 +15,9 @@ from folders import RESULTS, files
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
-from mnist_mlp.runs.folder import Plan, find_model, prepare
+from mnist_mlp.runs.folder import find_model, prepare
 from mnist_mlp.runs.job import Data, Job, Result, run_one
+from mnist_mlp.runs.plan import Plan
 from mnist_mlp.runs.run import carry_out, carry_out_repeats
 from mnist_mlp.runs.workers import Engine, local_engine, run_all
 from mnist_mlp.training.recipe import Recipe, load_recipe
