@@ -1,6 +1,5 @@
 """The options that several commands share, and what the shell completes them with."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -42,11 +41,6 @@ def chosen_recipe(name_or_file: str, given: dict[str, Any]) -> Recipe:
         return recipe.with_settings(given)
     except RecipeError as error:
         raise typer.BadParameter(str(error)) from None
-
-
-def cores() -> int:
-    """The processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def complete_recipe(start: str) -> Iterator[str]:

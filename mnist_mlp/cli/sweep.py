@@ -19,7 +19,6 @@ from mnist_mlp.cli.options import (
     RecipeName,
     chosen_recipe,
     complete_run,
-    cores,
     parsed_option,
 )
 from mnist_mlp.errors import quoted
@@ -213,9 +212,10 @@ def _engine(
 ) -> "Callable[[], AbstractContextManager[Engine]]":
     """What starts workers: here, or those of a cluster."""
     if dask is None:
+        from mnist_mlp.report.machine import processors
         from mnist_mlp.runs.workers import local_engine
 
-        return partial(local_engine, jobs or cores(), data, scratch)
+        return partial(local_engine, jobs or processors(), data, scratch)
     from mnist_mlp.runs.cluster import dask_engine
 
     return partial(dask_engine, dask, data, insecure=insecure)

@@ -18,7 +18,6 @@ from mnist_mlp.cli.options import (
     TestCsv,
     chosen_recipe,
     complete_run,
-    cores,
     parsed_option,
     recipe_setting,
 )
@@ -72,6 +71,7 @@ def train(
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source, new_plan, read_data
     from mnist_mlp.files.lock import locked
+    from mnist_mlp.report.machine import processors
     from mnist_mlp.runs import folder as folders
     from mnist_mlp.runs.plan import Plan
 
@@ -117,7 +117,7 @@ def train(
             stack.enter_context(locked(folder))
             folders.check_free(folder, force=force)  # another process may have been here
             folders.prepare(folder, plan)
-        card = _carry_out(folder, plan, data, screen, jobs or cores(), show_card=not json)
+        card = _carry_out(folder, plan, data, screen, jobs or processors(), show_card=not json)
         if json:
             screen.raw(card.to_json().rstrip())
         _show_end(folder, plan, card, screen)

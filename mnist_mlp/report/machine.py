@@ -24,11 +24,15 @@ def machine_facts() -> dict[str, str]:
     }
 
 
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _blas_threads() -> int:
     """As many as OpenBLAS takes: what the environment asks for, at most one for each processor."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = (os.environ.get(name, "") for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS"))
-    return min([available, *[int(number) for number in asked if number.isdecimal() and int(number)][:1]])
+    return min([processors(), *[int(number) for number in asked if number.isdecimal() and int(number)][:1]])
 
 
 def _blas(config: Any) -> str:

@@ -66,14 +66,6 @@ def test_progress_counts_the_changes_on_a_terminal(run: Path, test_csv: Path) ->
     assert "changed sets" not in call("evaluate", run, "--test-csv", test_csv, terminal=True).err
 
 
-def test_the_newest_run_is_evaluated_where_none_is_named(run: Path, test_csv: Path) -> None:
-    line = call("evaluate", "--test-csv", test_csv).line
-    assert line == "no finished run under runs; train one first: mnist-mlp train"
-    shutil.copytree(run, "runs/one")
-    shown = call("evaluate", "--test-csv", test_csv)
-    assert shown.out.startswith(f"model {Path('runs/one/model.safetensors')}\n")
-
-
 def test_mnist_is_read_from_a_folder(run: Path) -> None:
     shown = call("evaluate", run, "--data-dir", ROOT / "data")
     assert "\ndigits t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz\n" in shown.out

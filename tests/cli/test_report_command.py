@@ -51,9 +51,3 @@ def test_other_digits_than_those_scored_are_refused(run: Path, test_csv: Path) -
     before = Path("run/report.html").read_bytes()
     assert "was scored on other digits" in call("report", "run").line
     assert Path("run/report.html").read_bytes() == before
-
-
-def test_what_is_no_run_is_named() -> None:
-    assert call("report").line == "no finished run under runs; train one first: mnist-mlp train"
-    Path("empty").mkdir()
-    assert call("report", "empty").line.startswith("empty: holds no model.safetensors")

@@ -84,16 +84,6 @@ def test_a_digit_stands_beside_distorted_ones(
     assert np.mean(alike) > 0.25  # of many draws 0.40 at least; transposed, 0.14 at most
 
 
-@pytest.mark.parametrize("columns", [40, 60, 80, 120])
-def test_nothing_is_wider_or_higher_than_the_terminal(
-    run: Path, test_csv: Path, columns: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
-    lines = call("show-digit", 3, "--csv", test_csv, "--model", run).out.splitlines()[1:]
-    assert max(map(len, lines)) <= columns
-    assert len(lines) < 24
-
-
 def test_colors_are_for_terminals_that_want_them(
     run: Path, test_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
