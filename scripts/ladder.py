@@ -1,14 +1,13 @@
 """Print recipes side by side as Markdown tables: `python -m scripts.ladder RUN...` of finished runs.
 
-Each run is of one recipe: `mnist-mlp train --recipe fast --repeats 5 --out runs/fast`. The first table shows
-means over its seeds. The second table shows accuracies on changed digits, for the network of the first seed
-alone. These digits are scored here, which takes seconds for each run.
+Each run is of one recipe: `mnist-mlp train --recipe fast --repeats 5 --out runs/fast`. All figures are means
+over its seeds. Accuracies on changed digits are measured here, which takes some seconds for each seed.
 """
 
-import statistics
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from statistics import fmean, stdev
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import find_data_folder, load_mnist
@@ -19,18 +18,15 @@ from mnist_mlp.runs.score import score
 
 
 def main(runs: Sequence[str], digits: Digits) -> None:
-    ladder = {
-        run: [_scored(folder, digits, robustness=i == 0) for i, folder in enumerate(_folders(Path(run)))]
-        for run in runs
-    }
+    ladder = {run: [_scored(folder, digits) for folder in _folders(Path(run))] for run in runs}
     names = [str(seeds[0].recipe["name"]) for seeds in ladder.values()]
-    head = ["recipe", "seeds", "accuracy", "calibration error", "left open", "refused"]
+    head = ["recipe", "seeds", "accuracy", "training, s", "calibration error", "left open", "refused"]
     _print_table(head, ([name, *_row(seeds)] for name, seeds in zip(names, ladder.values(), strict=True)))
-    changes = next(iter(ladder.values()))[0].more["robustness"]
-    rows = [[f"{change['change']}, {_amount(change['amount'], change['unit'])}"] for change in changes]
-    for seeds in ladder.values():
-        for i, row in enumerate(rows):
-            row.append(percent(seeds[0].more["robustness"][i]["accuracy"]))
+    rows = [
+        [f"{change['change']}, {_amount(change['amount'], change['unit'])}"]
+        + [percent(fmean(c.more["robustness"][i]["accuracy"] for c in seeds)) for seeds in ladder.values()]
+        for i, change in enumerate(next(iter(ladder.values()))[0].more["robustness"])
+    ]
     _print_table(["change", *names], rows)
 
 
@@ -42,22 +38,28 @@ def _folders(run: Path) -> list[Path]:
     return sorted(run.glob("seed-*"), key=lambda folder: (len(folder.name), folder)) or [run]
 
 
-def _scored(folder: Path, digits: Digits, *, robustness: bool) -> Scorecard:
-    model, facts = load_model(folder / MODEL), {"recipe": read_card(folder).recipe}
+def _scored(folder: Path, digits: Digits) -> Scorecard:
+    model, card = load_model(folder / MODEL), read_card(folder)
     return score(
-        model.network, digits, threshold=model.threshold, robustness=robustness, seconds={}, facts=facts
+        model.network,
+        digits,
+        threshold=model.threshold,
+        robustness=True,
+        seconds=card.seconds,
+        facts={"recipe": card.recipe},
     )
 
 
 def _row(seeds: Sequence[Scorecard]) -> Iterable[str]:
     accuracies = [card.accuracy for card in seeds]
-    spread = f" \N{PLUS-MINUS SIGN} {100 * statistics.stdev(accuracies):.2f}" if len(seeds) > 1 else ""
+    spread = f" \N{PLUS-MINUS SIGN} {100 * stdev(accuracies):.2f}" if len(seeds) > 1 else ""
     yield str(len(seeds))
-    yield f"{100 * statistics.fmean(accuracies):.2f}{spread} %"
-    yield percent(statistics.fmean(c.more["calibration"]["expected_calibration_error"] for c in seeds))
-    yield percent(statistics.fmean(card.more["answers"]["left_open"] / card.total for card in seeds))
+    yield f"{100 * fmean(accuracies):.2f}{spread} %"
+    yield f"{fmean(card.seconds['train'] for card in seeds):.1f}"
+    yield percent(fmean(c.more["calibration"]["expected_calibration_error"] for c in seeds))
+    yield percent(fmean(card.more["answers"]["left_open"] / card.total for card in seeds))
     nondigits = [card.more["nondigits"] for card in seeds]
-    yield percent(statistics.fmean(counts["refused"] / counts["drawn"] for counts in nondigits))
+    yield percent(fmean(counts["refused"] / counts["drawn"] for counts in nondigits))
 
 
 def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

@@ -34,9 +34,9 @@ CHANGES: dict[str, dict[str, Any]] = {
         "rotation": 5, "shift": 0.7, "nondigits": 0.3,
     },
     "best": {
-        **BOTH, "loss": "softmax-cross-entropy", "epochs": 60, "batch_size": 128, "learning_rate": 0.0015,
+        **BOTH, "loss": "softmax-cross-entropy", "epochs": 120, "batch_size": 256, "learning_rate": 0.0025,
         "optimizer": "adam", "decay_fraction": 0.8, "center_hidden": True,
-        "rotation": 10, "scale": 0.08, "shear": 0.08, "shift": 1.3, "elastic": 23, "nondigits": 0.1,
+        "rotation": 10, "scale": 0.08, "shear": 0.08, "shift": 1.3, "elastic": 23, "nondigits": 0.03,
     },
 }  # fmt: skip
 
