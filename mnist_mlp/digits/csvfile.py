@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from mnist_mlp.errors import printable
 _NO_DIGITS = "holds no digits; there should be a line for each"
 _LONGEST_LINE = 2**16
 _BLOCK = 250  # lines parsed at once
+
+NumberedLine = tuple[int, str]
+"""A line of text with its end, and its number, counted from 1."""
 
 
 def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
@@ -37,66 +40,53 @@ def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
         ValueError: the file holds something else; the message names line and column, counted from 1.
         EOFError, OSError, zlib.error: a .gz file is damaged.
     """
-    form, number, count = None, 1, 0
-    for lines in _blocks(file):
-        start = 0
-        if form is None:
-            form, start = _recognize(lines, number)
-        if form is not None:
-            rows = _parse_block(lines[start:], form, number + start)
-            count += len(rows)
-            yield rows
-        number += len(lines)
-    if not count:
+    lines = _numbered_lines(file)
+    first = list(islice(lines, 2))
+    form = _form_of(first)
+    lines, is_empty = chain(first[form.has_header :], lines), True
+    while block := list(islice(lines, _BLOCK)):
+        yield _parse_block(block, form)
+        is_empty = False
+    if is_empty:
         raise ValueError(_NO_DIGITS)
 
 
 def recognize_form(file: io.FileIO) -> Form:
     """Tell the form of a CSV file from its first lines; raises what `parse` raises."""
-    form, _ = _recognize(next(_blocks(file), []), 1)
-    if form is None:
-        raise ValueError(_NO_DIGITS)
-    return form
+    return _form_of(list(islice(_numbered_lines(file), 2)))
 
 
-def _blocks(file: io.FileIO) -> Iterator[list[str]]:
-    """The lines of a CSV file, plain or .gz, some at a time, each with a newline character at its end."""
+def _numbered_lines(file: io.FileIO) -> Iterator[NumberedLine]:
+    """The lines of a CSV file, plain or .gz, that are not empty."""
     with open(os.dup(file.fileno()), "rb") as plain:  # noqa: PTH123
         source = gzip.GzipFile(fileobj=plain) if plain.peek(2).startswith(b"\x1f\x8b") else plain
         check_is_text(source.peek(1000)[:1000])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=None)
-        lines = iter(partial(text.readline, _LONGEST_LINE), "")
-        number = 1
-        while block := list(islice(lines, _BLOCK)):
-            for i, line in enumerate(block):
-                if len(line) == _LONGEST_LINE:
-                    fault = f"is longer than {_LONGEST_LINE - 1:,} characters; correct the file"
-                    raise ValueError(f"line {number + i} {fault}")
-            yield block
-            number += len(block)
+        for number, line in enumerate(iter(partial(text.readline, _LONGEST_LINE), ""), 1):
+            if len(line) == _LONGEST_LINE:
+                fault = f"is longer than {_LONGEST_LINE - 1:,} characters; correct the file"
+                raise ValueError(f"line {number} {fault}")
+            if line.strip():
+                yield number, line
 
 
-def _recognize(lines: Sequence[str], first_number: int) -> tuple[Form | None, int]:
-    """The form, unless all lines are empty, and how many lines there are before the digits."""
-    filled = [i for i, line in enumerate(lines) if line.strip()][:2]
-    if not filled:
-        return None, 0
+def _form_of(first: Sequence[NumberedLine]) -> Form:
+    if not first:
+        raise ValueError(_NO_DIGITS)
+    (number, line), (_, next_line) = first[0], first[-1]
     try:
-        form = recognize(lines[filled[0]], lines[filled[-1]])
+        return recognize(line, next_line)
     except ValueError as error:
-        raise ValueError(f"line {first_number + filled[0]} {error}") from None
-    return form, filled[0] + form.has_header
+        raise ValueError(f"line {number} {error}") from None
 
 
-def _parse_block(lines: list[str], form: Form, first_number: int) -> NDArray[np.uint8]:
-    filled = [line for line in lines if line.strip()]
-    if not filled:
-        return np.empty((0, 785), np.uint8)
-    has_quotes = any('"' in line for line in filled)
+def _parse_block(block: Sequence[NumberedLine], form: Form) -> NDArray[np.uint8]:
+    lines = [line for _, line in block]
+    has_quotes = any('"' in line for line in lines)
     is_plain = form.columns == tuple(range(form.width))
     with suppress(ValueError):
         values = np.loadtxt(
-            filled,
+            lines,
             comments=None,
             delimiter=form.separator,
             quotechar='"' if has_quotes else None,
@@ -105,25 +95,21 @@ def _parse_block(lines: list[str], form: Form, first_number: int) -> NDArray[np.
         )
         is_whole = values.shape[1] == 785
         if not is_plain:  # loadtxt does not count the columns that it leaves out
-            is_whole &= all(len(line.split(form.separator)) == form.width for line in filled)
+            is_whole &= all(len(line.split(form.separator)) == form.width for line in lines)
         with np.errstate(invalid="ignore"):  # of what is no byte: it will not be equal
             rows = values.astype(np.uint8)
         if is_whole and (rows == values).all() and rows[:, 0].max() <= 9:
             return rows
-    return _parse_lines(lines, form, first_number)
+    return np.array([_parse_line(number, line, form) for number, line in block], np.uint8)
 
 
-def _parse_lines(lines: Sequence[str], form: Form, first_number: int) -> NDArray[np.uint8]:
-    """The rows of a block, line by line: slow, but tells what is wrong."""
-    rows = []
-    for number, line in enumerate(lines, first_number):
-        if line.strip():
-            try:
-                cells = form.cells(line)
-                rows.append([_number(cells[column], column, form) for column in form.columns])
-            except ValueError as error:
-                raise ValueError(f"line {number} {error}") from None
-    return np.array(rows, np.uint8).reshape(-1, 785)
+def _parse_line(number: int, line: str, form: Form) -> list[int]:
+    """The numbers of a line: slow, but tells what is wrong."""
+    try:
+        cells = form.cells(line)
+        return [_number(cells[column], column, form) for column in form.columns]
+    except ValueError as error:
+        raise ValueError(f"line {number} {error}") from None
 
 
 def _number(cell: str, column: int, form: Form) -> int:

@@ -107,7 +107,7 @@ def prepare(folder: Path, plan: Plan) -> None:
     """
     make_folder(folder)
     try:
-        for run in [folder, *(run for run in folder.glob("seed-*") if not run.is_symlink())]:
+        for run in [folder, *(run for run in seeds_in(folder) if not run.is_symlink())]:
             for name in _RESULTS:
                 (run / name).unlink(missing_ok=True)
     except OSError as error:
@@ -134,6 +134,11 @@ def newest_run(runs: Path = Path("runs")) -> Path | None:
     return max(scorecards, key=lambda path: path.stat().st_mtime_ns).parent if scorecards else None
 
 
+def seeds_in(folder: Path) -> list[Path]:
+    """The folders of the seeds of a run with repeats, the smallest seed first."""
+    return sorted(folder.glob("seed-*"), key=lambda path: (len(path.name), path))
+
+
 def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     """Find a model file: the one named, that of the run named, or that of the newest run.
 
@@ -147,12 +152,10 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
         raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
     if not place.is_dir():
         return place
-    of_seeds = sorted(place.glob(f"seed-*/{MODEL}"), key=lambda path: (len(path.parent.name), path))
-    models = [place / MODEL, *of_seeds]
-    found = next((model for model in models if model.exists()), None)
-    if found is None:
-        raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")
-    return found
+    for folder in [place, *seeds_in(place)]:
+        if (folder / MODEL).exists():
+            return folder / MODEL
+    raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")
 
 
 @dataclass(frozen=True)

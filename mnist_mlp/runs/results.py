@@ -18,7 +18,7 @@ from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.report.sweep_figures import save_sweep_picture
 from mnist_mlp.report.sweeps import Row
-from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, is_finished, load_model, tidy
+from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, is_finished, load_model, seeds_in, tidy
 from mnist_mlp.runs.job import Data, Job, Result
 from mnist_mlp.runs.plan import RunError
 from mnist_mlp.training.history import EpochRecord, best_epoch, history_from_csv, history_to_csv
@@ -181,5 +181,4 @@ def read_cards(folder: Path) -> list[Scorecard]:
     run = folder / "chosen" if (folder / "chosen").is_dir() else folder
     if not is_finished(run):
         raise RunError(f"{printable(folder)}: holds no finished run (no {SCORECARD}); name a run's folder")
-    seeds = sorted(run.glob(f"seed-*/{SCORECARD}"), key=lambda path: (len(path.parent.name), path))
-    return [read_card(path.parent) for path in seeds] or [read_card(run)]
+    return [read_card(seed) for seed in seeds_in(run) if is_finished(seed)] or [read_card(run)]

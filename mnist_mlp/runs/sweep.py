@@ -48,9 +48,8 @@ class Sweep(Plan):
 
     def jobs_of(self, folder: Path, setting: Settings) -> list[Job]:
         """The trainings of one setting, each with a folder of its own below the sweep's."""
-        recipe = self.recipe.with_settings(setting)
-        seeds = range(recipe.seed, recipe.seed + self.repeats)
-        return [Job(replace(recipe, seed=seed), folder / label(setting) / f"seed-{seed}") for seed in seeds]
+        plan = Plan(self.recipe.with_settings(setting), self.repeats)
+        return [Job(recipe, folder / label(setting) / f"seed-{recipe.seed}") for recipe in plan.recipes]
 
     def jobs(self, folder: Path) -> list[Job]:
         """The trainings that all settings need: of those that pass through each other, the longest."""
