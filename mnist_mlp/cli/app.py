@@ -1,7 +1,6 @@
 """The command line: `mnist-mlp COMMAND`. Each command stands in a module of its own."""
 
 import gc
-from types import ModuleType
 from typing import Annotated
 
 import typer
@@ -47,13 +46,8 @@ def _options(
         typer.echo(context.get_help())
 
 
-def _add(module: ModuleType) -> None:
-    """Add the command of a module, which has a function of the module's name and two examples."""
-    name = module.__name__.rsplit(".", 1)[1]
-    # \b keeps the lines as they are.
-    epilog = "\b\nExamples:\n" + module.EXAMPLES.strip("\n")
-    app.command(name.replace("_", "-"), epilog=epilog)(exit_cleanly(getattr(module, name)))
-
-
+# Each module has a function of its name, and examples.
 for _module in (train, sweep, evaluate, compare, predict, report, show_digit, check, download):
-    _add(_module)
+    _name = _module.__name__.rsplit(".", 1)[1]
+    _epilog = "\b\nExamples:\n" + _module.EXAMPLES.strip("\n")  # \b keeps the lines as they are
+    app.command(_name.replace("_", "-"), epilog=_epilog)(exit_cleanly(getattr(_module, _name)))

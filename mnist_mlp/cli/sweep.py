@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.errors import MnistMlpError
+    from mnist_mlp.runs.grid import Choices
     from mnist_mlp.runs.job import Data, Job, Result
     from mnist_mlp.runs.sweep import Sweep
     from mnist_mlp.runs.workers import Engine
+    from mnist_mlp.training.recipe import Recipe
 
 EXAMPLES = """
   mnist-mlp sweep --recipe fast learning_rate=0.1,0.2,0.5 --repeats 3
@@ -145,51 +147,62 @@ def _plan(
     validation: str | None,
     data_dir: Path | None,
 ) -> "tuple[Sweep, list[str]]":
-    """What is asked, of a recipe and choices from arguments or from lists of a recipe file; and in words."""
+    """What is asked, and in words how many networks that is."""
     import numpy as np
 
-    from mnist_mlp.runs.grid import Range, SweepError, choices_in, parse_choices, settings_to_try
+    from mnist_mlp.runs.grid import Range, SweepError, settings_to_try
     from mnist_mlp.runs.plan import DataPlaces, RunError
     from mnist_mlp.runs.sweep import Sweep
-    from mnist_mlp.training.recipe import load_recipe, read_settings
     from mnist_mlp.training.settings import RecipeError
 
     base = chosen_recipe(recipe_name or "tutorial", {})
     try:
-        choices: dict[str, Any] = {}
-        file: dict[str, Any] = {}
-        for argument in arguments:
-            if argument.endswith(".toml") and "=" not in argument:
-                if recipe_name is not None:
-                    raise SweepError(f"leave out --recipe: {argument} names the recipe it begins with")
-                file = read_settings(Path(argument))
-                choices |= choices_in(file)
-                base = load_recipe(argument, without=choices)
-            else:
-                choices |= parse_choices(argument)
-        if not choices:
-            raise SweepError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
+        base, choices, held_out = _asked(arguments, base, is_named=recipe_name is not None)
+        if validation is not None:
+            held_out = parsed_option("validation", validation)
         settings = settings_to_try(list(choices.values()), samples, repeats, np.random.default_rng(base.seed))
         common = dict(set.intersection(*(set(setting.items()) for setting in settings)))
         settings = [{k: v for k, v in setting.items() if k not in common} for setting in settings]
-        held_out = parsed_option("validation", validation or str(file.get("validation", 10_000)))
         base = base.with_settings({**common, "validation": held_out})
-        plan = Sweep(
-            base, repeats, DataPlaces(data_dir=str(data_dir.absolute()) if data_dir else None), settings
-        )
+        places = DataPlaces(data_dir=str(data_dir.absolute()) if data_dir else None)
+        plan = Sweep(base, repeats, places, settings)
     except (SweepError, RecipeError, RunError) as error:
         raise typer.BadParameter(str(error)) from None
     if not held_out:
         raise typer.BadParameter("a sweep needs held-out digits to judge settings", param_hint="--validation")
-    ranges = (choice for choice in choices.values() if isinstance(choice, Range))
     notes = [
         f"{r.name}: drawn evenly{' in its logarithm' * r.logarithmic} from {r.low:g} to {r.high:g}"
-        for r in ranges
+        for r in choices.values()
+        if isinstance(r, Range)
     ]
     counts = (
         f"{len(settings):,} setting{'s' * (len(settings) > 1)}, {repeats} network{'s' * (repeats > 1)} each"
     )
     return plan, [*notes, f"recipe {base.name}, {counts}, judged by {held_out:,} held-out training digits"]
+
+
+def _asked(
+    arguments: list[str], base: "Recipe", *, is_named: bool
+) -> "tuple[Recipe, dict[str, Choices], int]":
+    """The recipe, the choices by their settings, and how many digits to hold out, as far as arguments say."""
+    from mnist_mlp.runs.grid import SweepError, choices_in, parse_choices
+    from mnist_mlp.training.recipe import load_recipe, read_settings
+
+    choices: dict[str, Choices] = {}
+    held_out = 10_000
+    for argument in arguments:
+        if not argument.endswith(".toml") or "=" in argument:
+            choices |= parse_choices(argument)
+            continue
+        if is_named:
+            raise SweepError(f"leave out --recipe: {argument} names the recipe it begins with")
+        file = read_settings(Path(argument))
+        choices |= choices_in(file)
+        base = load_recipe(argument, without=choices)
+        held_out = base.validation if "validation" in file else held_out
+    if not choices:
+        raise SweepError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
+    return base, choices, held_out
 
 
 def _check_free(folder: Path, plan: "Sweep", *, is_part: bool) -> None:
