@@ -28,7 +28,7 @@ from mnist_mlp.report.machine import machine_facts
 from scripts.benchmark import growth, learning, programs, several
 from scripts.benchmark.measure import ROOT, Setup
 from scripts.benchmark.rivals import installed
-from scripts.benchmark.table import Result, markdown, save_plot
+from scripts.benchmark.table import Comparison, Result, markdown, save_plot
 
 PARTS = {
     "online": learning.online,
@@ -44,11 +44,16 @@ PARTS = {
 }
 
 REMARKS = """
-{train:,} training and {test:,} test digits. The programs took turns; medians of {rounds} rounds (the book's
-whole program: {whole}), ratios round by round, the least and the greatest in brackets. Mini-batches: all
-train the same network on cross-entropy by plain gradient descent, an epoch a measurement, ours on bytes that
-it scales batch by batch, the others on float32 inputs in memory. Whole programs find the CSV files and their
-libraries in memory, not on a disk.
+{train:,} training and {test:,} test digits. The two programs of a line took turns, {rounds} times (the
+book's whole program: {whole}). The table has medians of these rounds. The last column is the median of the
+ratios of the rounds, with the smallest and the greatest ratio in brackets. "The book's program" is the
+plain program of T. Rashid's book "Make Your Own Neural Network" (2016), written anew in
+`scripts/book_program.py`.
+
+For mini-batches, all programs train the same network on cross-entropy by plain gradient descent, and a
+measurement is one epoch. `mnist-mlp` scales the pixels batch by batch; the others have float32 inputs in
+memory. For whole programs, the CSV files and the libraries are in the memory of the operating system, so
+they are not read from a disk. Anonymous memory is the memory of a process that belongs to no file.
 """
 
 
@@ -87,7 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
             results += PARTS[name](setup)
             print(f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr)
     remarks = REMARKS.format(train=len(train), test=len(test), rounds=asked.rounds, whole=asked.whole_rounds)
-    text = machine() + remarks + "\n" + markdown(results)
+    text = f"# Speed\n\n{machine()}{remarks}\n{markdown(results)}"
+    if asked.out and any(isinstance(result, Comparison) for result in results):
+        text += f"\n![How many times faster than others]({asked.out.with_suffix('.png').name})\n"
     print(text, end="")
     if asked.out:
         asked.out.parent.mkdir(parents=True, exist_ok=True)

@@ -36,8 +36,8 @@ def growth(setup: Setup) -> list[Result]:
         times, memory = ([(a[stage][i], b[stage][i]) for a, b in pairs] for i in range(2))
         ratios, grown = [b / a for a, b in times], [b - a for a, b in memory]
         figures += [
-            Figure(f"{what}: a sample", f"{_medians(times)} µs, by {spread(ratios)}"),
-            Figure(f"{what}: anonymous memory", f"{_medians(memory)} MB, by {spread(grown)}"),
+            Figure(f"{what}: a sample", f"{_medians(times)} µs, a factor of {spread(ratios)}"),
+            Figure(f"{what}: anonymous memory", f"{_medians(memory)} MB, a difference of {spread(grown)}"),
         ]
     return figures
 
