@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mnist_mlp.digits import csvfile, idx
-from mnist_mlp.digits.cache import State, read_cache, state_of, write_cache
+from mnist_mlp.digits.cache import read_cache, write_cache
 from mnist_mlp.digits.images import DataError, Digits
 from mnist_mlp.errors import printable, quoted
 from mnist_mlp.files.atomic import StorageError, atomic_write, reading, remove_leftovers
@@ -140,16 +140,15 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
     path = Path(path)
     cache = path.with_name(f".{path.name}.cache") if path.name else path
     with _opened(path) as file:
-        state = state_of(file)
-        if digits := read_cache(cache, path.name, state):
+        digest = _digest(file)
+        if digits := read_cache(cache, path.name, digest):
             return digits
         remove_leftovers(path.parent)
-        digest = _digest(file)
         with suppress(StorageError):  # a folder without permission, a full disk
-            write_cache(cache, _blocks(file, state, progress), {**state, "sha256": digest})
-            if digits := read_cache(cache, path.name, state):
+            write_cache(cache, _blocks(file, digest, progress), digest)
+            if digits := read_cache(cache, path.name, digest):
                 return digits
-        rows = np.concatenate(list(_blocks(file, state, progress)))
+        rows = np.concatenate(list(_blocks(file, digest, progress)))
         return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: digest})
 
 
@@ -158,9 +157,9 @@ def _digest(file: FileIO) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
+def _blocks(file: FileIO, digest: str, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
     """The rows (n, 785) of a CSV file, for as long as the file stays as it was."""
-    size = int(state["size"])
+    size = os.fstat(file.fileno()).st_size
     file.seek(0)
     for rows in csvfile.parse(file):
         if file.tell() > size:
@@ -168,7 +167,7 @@ def _blocks(file: FileIO, state: State, progress: Progress | None) -> Iterator[N
         if progress:
             progress(Path(file.name).name, file.tell(), size)
         yield rows
-    if state_of(file) != state:
+    if _digest(file) != digest:
         raise ValueError("changed while it was read; try again")
 
 
