@@ -14,9 +14,9 @@ Then all layers learn:
 
     W_l -= learning_rate * delta_l y_(l-1)^T                    b_l -= learning_rate * delta_l
 
-`online` computes the same much faster, block by block. Its weights change in `OnlineTrainer._train_block`,
-those of later layers in `OnlineTrainer._sample_calls`. `minibatch` takes many samples for one update. Its
-weights change in `SGD.update` or `Adam.update`.
+`online` computes the same much faster, block by block: `OnlineTrainer._train_block` changes the weights of
+the first layer, `OnlineTrainer._sample_calls` those of the later ones. `minibatch` takes many samples for one
+update: `SGD.update` or `Adam.update` changes the weights.
 """
 
 from collections.abc import Callable
