@@ -58,6 +58,7 @@ def compare(
         if lines:
             screen.result(f"\n{title}:")
         for line in lines:
-            screen.result(fill(line, screen.width - 1, initial_indent="  ", subsequent_indent="    "))
+            screen.paragraph(line, indent="  ")
     if difference is not None:
-        screen.result("\n" + fill(difference.sentence, screen.width - 1))
+        screen.result()
+        screen.paragraph(difference.sentence)

@@ -20,8 +20,8 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
     screen.table(*digits_table(card))
     if confused := card.most_confused(6):
         pairs = ", ".join(f"{pair.label} as {pair.predicted} ({pair.count})" for pair in confused)
-        text = f"most often taken for another: {pairs}"
-        screen.result("\n" + fill(text, min(screen.width, 80) - 1, subsequent_indent="  "))
+        screen.result()
+        screen.paragraph(f"most often taken for another: {pairs}")
     if answers := card.more.get("answers"):
         right = percent(answers["answered_right"] / answers["answered"] if answers["answered"] else None)
         text = f"not sure of {answers['left_open']:,} digits; of the others {right} right"
@@ -29,7 +29,7 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
             text += (
                 f"; of images that are no digits {percent(nondigits['refused'] / nondigits['drawn'])} refused"
             )
-        screen.result(fill(text, min(screen.width, 80) - 1, subsequent_indent="  "))
+        screen.paragraph(text)
     if robustness := card.more.get("robustness"):
         screen.result("\naccuracy in percent on changed digits, by the amount of the change")
         for change, scored in groupby(robustness, key=lambda row: f"{row['change']}, {row['unit']}"):

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from textwrap import fill
+from textwrap import TextWrapper
 
 from rich.console import Console
 from rich.progress import (
@@ -54,6 +54,10 @@ class Screen:
         """Print a line of a result."""
         self._out.print(escape_controls(text))
 
+    def paragraph(self, text: str, indent: str = "") -> None:
+        """Print a sentence of a result, broken between words."""
+        self.result(_broken(text, self.width, indent))
+
     def table(self, headings: list[str], rows: list[list[str]]) -> None:
         """Print a table of results, numbers to the right; columns move together on a narrow screen."""
         table = Table(
@@ -76,15 +80,12 @@ class Screen:
     def note(self, text: str) -> None:
         """Print progress or advice to standard error, broken between words; indented lines stay whole."""
         lines = as_started(escape_controls(text)).split("\n")
-        self._err.print("\n".join(line if line.startswith("  ") else self._wrapped(line) for line in lines))
+        whole = (line if line.startswith("  ") else _broken(line, self._err.width) for line in lines)
+        self._err.print("\n".join(whole))
 
     def warning(self, text: str) -> None:
         """Print a sentence about something that seems wrong, to standard error."""
         self.note(f"warning: {text}")
-
-    def _wrapped(self, line: str) -> str:
-        width = min(self._err.width, 80) - 1
-        return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
     @contextmanager
     def bars(self, *columns: ProgressColumn) -> Iterator[Progress]:
@@ -110,6 +111,14 @@ class Screen:
                 progress.update(tasks[what], completed=done, total=total or None)
 
             yield report
+
+
+def _broken(line: str, width: int, indent: str = "") -> str:
+    """The line in lines of the width, or of 80 columns, those after the first further indented."""
+    wrapper = TextWrapper(
+        min(width, 80) - 1, indent, indent + "  ", break_long_words=False, break_on_hyphens=False
+    )
+    return wrapper.fill(line)
 
 
 def model_file(model_or_run: Path | None, screen: Screen) -> Path:
