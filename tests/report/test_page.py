@@ -112,7 +112,7 @@ def test_the_headline_has_the_accuracy_and_its_interval(few_test_digits: Digits,
     page = render_page(card=card, network=network, digits=few_test_digits)
     assert ">97.00<" in page
     assert "194 right, 6 wrong" in page
-    assert "between 93.61 and 98.62" in page  # Wilson's formula by hand for 194 of 200
+    assert "from 93.61 to 98.62" in page  # Wilson's formula by hand for 194 of 200
 
 
 def test_weights_and_pictures_come_back_from_the_payload(network: Network, few_test_digits: Digits) -> None:
