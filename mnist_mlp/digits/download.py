@@ -68,7 +68,7 @@ def download_mnist(
     published: Mapping[str, Published] = PUBLISHED,
     timeout: float = 20,
     progress: Progress | None = None,
-) -> list[Path]:
+) -> None:
     """Make MNIST be in a folder: what is missing comes from mirrors, or else from known sources.
 
     A file takes its name only if its SHA-256 is the published one. A source that fails in any way is passed
@@ -82,9 +82,6 @@ def download_mnist(
         timeout: seconds after which a source that sends nothing is given up.
         progress: told of the bytes of each file.
 
-    Returns:
-        The file or files of each split: CSV if there, else IDX.
-
     Raises:
         DownloadError: no source gave a file, or one in the folder is not the published one.
         StorageError: a file cannot be written.
@@ -97,7 +94,8 @@ def download_mnist(
     download = _Download(folder, [*from_mirrors, *sources], published, timeout, progress)
     with _folder_to_fill(folder):
         remove_leftovers(folder)
-        return [path for split in FILES for path in download.provide(split)]
+        for split in FILES:
+            download.provide(split)
 
 
 @contextmanager
@@ -127,18 +125,18 @@ class _Download:
     timeout: float
     progress: Progress | None
 
-    def provide(self, split: str) -> tuple[Path, ...]:
+    def provide(self, split: str) -> None:
         """Make the files of a split be there, from the first source that gives them."""
         names, faults = FILES[split], []
         if found := find_files(self.folder, split):
             for path in found:
                 self._check(path)
-            return found
+            return
         for source in self.sources:
             try:
                 for name in [names.csv] if source.form == "csv" else names.archives:
                     self._fetch(source, name)
-                return find_files(self.folder, split)
+                return
             except TransferError as fault:
                 faults.append(f"  {fault}")
         first = f"{printable(self.folder)}: no source gave the MNIST {split} digits"

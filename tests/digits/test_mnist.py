@@ -32,10 +32,6 @@ from mnist_mlp.files.atomic import StorageError, temporary_name
 
 ROOT = Path(__file__).parents[2]
 ARCHIVES = ROOT / "data"
-PUBLISHED = {  # two projects publish these sums of the pjreddie files
-    "mnist_train.csv": "fb60bc58af4dac3554e394af262b3184479833d3cc540ff8783f274b73492d5d",
-    "mnist_test.csv": "51c292478d94ec3a01461bdfa82eb0885d262eb09e615679b2d69dedb6ad09e7",
-}
 
 
 def cache_of(csv: Path) -> Path:
@@ -52,22 +48,17 @@ def csv(tmp_path: Path) -> Path:
 # MNIST itself
 
 
-@pytest.mark.parametrize(
-    ("split", "count", "first"), [("train", 60_000, [5, 0, 4]), ("test", 10_000, [7, 2, 1])]
-)
-def test_the_published_csv_comes_out_of_the_archives(
-    tmp_path: Path, split: str, count: int, first: list[int]
-) -> None:
-    name = f"mnist_{split}.csv"
-    digits = load_mnist(ARCHIVES, split)
-    assert (len(digits), digits.labels[:3].tolist()) == (count, first)
-    write_csv(digits, tmp_path / name)
-    assert hashlib.sha256((tmp_path / name).read_bytes()).hexdigest() == PUBLISHED[name]
-
+def test_the_published_csv_comes_out_of_the_archives_and_is_read(tmp_path: Path) -> None:
+    digits = load_mnist(ARCHIVES, "test")
+    assert (len(digits), digits.labels[:3].tolist()) == (10_000, [7, 2, 1])
+    write_csv(digits, tmp_path / "mnist_test.csv")
     for _ in range(2):  # parsed, then from the cache
-        again = load_mnist(tmp_path, split)
+        again = load_mnist(tmp_path, "test")
         assert_same(again, digits)
-        assert again.files == {name: PUBLISHED[name]}
+        # two projects publish this sum of the file of pjreddie.com
+        assert again.files == {
+            "mnist_test.csv": "51c292478d94ec3a01461bdfa82eb0885d262eb09e615679b2d69dedb6ad09e7"
+        }
 
 
 def test_archives_are_named_with_their_published_digests_and_leave_no_cache() -> None:

@@ -121,7 +121,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.data())
 def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
     save_arrays(scratch / "valid", ARRAYS, METADATA)
