@@ -2,7 +2,6 @@
 
 import os
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from folders import RESULTS, files
+from refusals import refused
 
-from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import check_free, find_model, load_model, make_folder, new_folder, prepare, tidy
@@ -19,14 +18,6 @@ from mnist_mlp.runs.plan import DataPlaces, Plan
 from mnist_mlp.training.recipe import RECIPES, Recipe
 
 PLAN = Plan(Recipe(name="small", hidden=(16, 12), epochs=3), places=DataPlaces(train_csv="/a.csv"))
-
-
-def refused(function: Callable[..., object], *arguments: Any, **keywords: Any) -> str:
-    with pytest.raises(MnistMlpError) as caught:
-        function(*arguments, **keywords)
-    message = str(caught.value)
-    assert message.isprintable()
-    return message
 
 
 # What was asked

@@ -1,21 +1,19 @@
 """Carrying out a run: what it is trained and scored on, what it leaves, and how it is resumed."""
 
 import json
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from disk import largest_file
 from folders import RESULTS, files
+from refusals import refused
 
 from mnist_mlp.digits.images import Digits, scale_pixels
-from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.arrays import load_arrays
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
@@ -68,14 +66,6 @@ def stopped(tmp_path: Path, data: Data) -> Path:
     with pytest.raises(Stop):
         carry_out(start(tmp_path / "run"), Plan(SMALL), data, stop_at(2))
     return tmp_path / "run"
-
-
-def refused(function: Callable[..., object], *arguments: Any) -> str:
-    with pytest.raises(MnistMlpError) as caught:
-        function(*arguments)
-    message = str(caught.value)
-    assert message.isprintable()
-    return message
 
 
 # What it is trained and scored on
