@@ -131,10 +131,7 @@ def card_of(job: Job, data: Data) -> Scorecard:
 
 def _examine(data: Data) -> list[str]:
     """What may be wrong with the digits of a run, in plain words."""
-    if data.test is None:
-        return examine_digits(data.train, role="training")
-    return [
-        *examine_digits(data.train, role="training"),
-        *examine_digits(data.test, role="test"),
-        *examine_overlap(data.train, data.test),
-    ]
+    findings = examine_digits(data.train, role="training")
+    if data.test is not None:
+        findings += [*examine_digits(data.test, role="test"), *examine_overlap(data.train, data.test)]
+    return findings
