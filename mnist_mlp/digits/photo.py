@@ -75,7 +75,7 @@ def read_image(source: str | Path | BinaryIO, score: Score | None = None) -> She
             box, whole = boxes[i], _glyph(sheet, contrast, labels, boxes[i], i + 1)
             halves = [
                 [_glyph(sheet, contrast, labels, half, i + 1) for half in pair]
-                for pair in (_halves(labels, box, i + 1, tall) if score else ())
+                for pair in (halves_of(labels, box, i + 1, tall) if score else ())
             ]
             glyphs += _surest(whole, halves, score) if score else [whole]
         sheet.lines.append(glyphs)
@@ -90,16 +90,21 @@ def find_parts(ink: Ink) -> tuple[Labels, Boxes]:
         left, top, right, bottom.
     """
     labels, boxes = _numbered(ndimage.label(without_rules(ink), _EIGHT)[0])
+    labels, boxes = _without_table(labels, boxes)
     tall = usual_height(labels, boxes)
     gap = round(0.015 * tall)  # from either side: breaks of up to 3 percent of a digit's height are closed
     if gap:
         near = ndimage.maximum_filter(labels > 0, 2 * gap + 1)
         labels, boxes = _numbered(ndimage.label(near, _EIGHT)[0] * (labels > 0))
-    specks = np.append(True, _longest_sides(boxes) < 0.12 * tall)
-    labels, boxes = _numbered(labels * ~specks[labels])
+    labels, boxes = _only(_longest_sides(boxes) >= 0.12 * tall, labels)
     labels, boxes = _numbered(join_parts(boxes, tall)[labels])
-    kept = np.append(False, _may_be_digits(boxes, tall, ink.shape))
-    return _numbered(labels * kept[labels])
+    flat = boxes[:, 2] - boxes[:, 0] > 2.5 * (boxes[:, 3] - boxes[:, 1])  # what is left of a rule
+    return _only(~flat & (_longest_sides(boxes) >= max(0.25 * tall, _LEAST_SIDE)), labels)
+
+
+def _only(kept: Ink, labels: Labels) -> tuple[Labels, Boxes]:
+    """Leave out all but some parts, and number these anew."""
+    return _numbered(labels * np.append(False, kept)[labels])
 
 
 def _numbered(labels: Labels) -> tuple[Labels, Boxes]:
@@ -137,7 +142,7 @@ def without_rules(ink: Ink) -> Ink:
         labels, _ = ndimage.label(ink, _EIGHT)
         crosses = [x.stop - x.start > 0.9 * ink.shape[1] for _, x in ndimage.find_objects(labels)]
         if any(crosses):
-            across = np.ones((max(3, round(0.012 * min(ink.shape))) + 1, 1), bool)
+            across = np.ones((max(3, round(0.025 * min(ink.shape))) + 1, 1), bool)
             suspect = np.append(False, crosses)[labels]
             rules = _long_runs(suspect & ~ndimage.binary_opening(suspect, across))
             rest = ink & ~rules
@@ -193,11 +198,13 @@ def _belong_together(low: Boxes, high: Boxes, tall: float) -> bool:
     return bool(is_hat and low[0] > high[0] and across > -0.12 * tall and heights[1] > 0.5 * tall)
 
 
-def _may_be_digits(boxes: Boxes, tall: float, shape: tuple[int, ...]) -> Ink:
-    """Which parts are neither specks nor, if there is anything else, what reaches in from outside."""
-    large = _longest_sides(boxes) >= max(0.25 * tall, _LEAST_SIDE)
-    touches = (boxes[:, :2] <= 0).any(axis=1) | (boxes[:, 2:] >= np.array(shape)[::-1]).any(axis=1)
-    return large & ~touches if (large & ~touches).any() else large
+def _without_table(labels: Labels, boxes: Boxes) -> tuple[Labels, Boxes]:
+    """Leave out what reaches in from outside, like a table around the paper, if the rest is large enough."""
+    height, width = labels.shape
+    near = 0.01 * min(height, width)
+    inside = (boxes[:, :2].min(axis=1) > near) & (boxes[:, 2] < width - near) & (boxes[:, 3] < height - near)
+    rest = _only(inside, labels)
+    return rest if usual_height(*rest) >= 0.06 * max(height, width) else (labels, boxes)
 
 
 def lines_of(boxes: Boxes, tall: float) -> list[list[int]]:
@@ -217,7 +224,7 @@ def lines_of(boxes: Boxes, tall: float) -> list[list[int]]:
     return [[int(i) for i in line[np.argsort(x[line])]] for line in best[1]]
 
 
-def _halves(labels: Labels, box: NDArray[np.integer[Any]], label: int, tall: float) -> list[Boxes]:
+def halves_of(labels: Labels, box: NDArray[np.integer[Any]], label: int, tall: float) -> list[Boxes]:
     """Where a wide part may be cut: the boxes of both halves, for up to four columns with little ink."""
     left, top, right, bottom = box
     if right - left < 0.8 * max(bottom - top, 0.7 * tall):
@@ -256,12 +263,9 @@ def _glyph(
     left, top, right, bottom = (int(n) for n in box)
     margin = max(2, (bottom - top) // 12)
     around = (slice(max(0, top - margin), bottom + margin), slice(max(0, left - margin), right + margin))
-    own = np.zeros_like(labels[around], bool)
-    inner = (
-        slice(top - around[0].start, bottom - around[0].start),
-        slice(left - around[1].start, right - around[1].start),
-    )
-    own[inner] = labels[top:bottom, left:right] == label
+    own = labels[around] == label
+    columns = np.arange(own.shape[1]) + around[1].start
+    own &= (columns >= left) & (columns < right)  # of a part that is split, the half
     others = ndimage.binary_dilation((labels[around] > 0) & ~own, _EIGHT)
     kept = own | (ndimage.maximum_filter(own, 2 * margin + 1) & ~others)
     steps = {"cut out": sheet.picture[around], **bring_to_mnist(np.where(kept, contrast[around], 0))}

@@ -64,39 +64,28 @@ def _opened(source: str | Path | BinaryIO) -> BinaryIO:
 
 
 def _decoded(image: Image.Image) -> tuple[Gray, tuple[int, int]]:
-    width, height = size = image.size
-    if min(size) < _LEAST_SIDE or width * height > _MOST_PIXELS:
+    width, height = image.size
+    if min(width, height) < _LEAST_SIDE or width * height > _MOST_PIXELS:
         raise PhotoError(
             f"has {width} x {height} pixels; choose a picture from 8 x 8 to {_MOST_PIXELS:,} pixels"
         )
-    working = _working_size(width, height)
-    image.draft("L", working)  # JPEG files can be decoded at a fraction of their size
     image.load()
-    before = image.size
     with suppress(Exception):  # broken EXIF data: the picture stays as it is
         ImageOps.exif_transpose(image, in_place=True)
-    if image.size != before:
-        size, working = size[::-1], working[::-1]
     if image.mode.startswith(("I", "F")):
         image = _as_bytes(image)
-    if image.mode in ("P", "PA", "LA", "La", "RGBA", "RGBa") or "transparency" in image.info:
-        return _flattened(_resized(image.convert("RGBA"), working)), size
-    if image.mode not in ("L", "RGB"):
-        image = image.convert("L" if image.mode == "1" else "RGB")
-    return np.array(_resized(image, working).convert("L"), np.float32), size
+    if image.mode not in ("L", "RGB") or "transparency" in image.info:
+        image = image.convert("RGBA")
+    return _flattened(_resized(image)), image.size
 
 
-def _working_size(width: int, height: int) -> tuple[int, int]:
-    longest = max(width, height)
-    factor = min(1.0, (_WORKING_PIXELS / (width * height)) ** 0.5)
-    if longest < _WORKING_SIDE:
-        factor = _WORKING_SIDE / longest
-    return max(1, round(width * factor)), max(1, round(height * factor))
-
-
-def _resized(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    smaller = image.size[0] >= size[0]
-    return image.resize(size, Image.Resampling.BOX if smaller else Image.Resampling.BICUBIC)
+def _resized(image: Image.Image) -> Image.Image:
+    """Bring a picture to a size that is easy to work with."""
+    width, height = image.size
+    larger = max(1.0, _WORKING_SIDE / max(width, height))
+    factor = min(larger, (_WORKING_PIXELS / (width * height)) ** 0.5)
+    how = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
+    return image.resize((max(1, round(width * factor)), max(1, round(height * factor))), how)
 
 
 def _as_bytes(image: Image.Image) -> Image.Image:
@@ -107,8 +96,8 @@ def _as_bytes(image: Image.Image) -> Image.Image:
 
 
 def _flattened(image: Image.Image) -> Gray:
-    """Lay a transparent picture on white or on black, whichever contrasts with what is drawn."""
-    pixels = np.asarray(image, np.float32)
+    """Gray levels; what is transparent becomes white or black, whichever contrasts with what is drawn."""
+    pixels = np.asarray(image.convert("RGBA"), np.float32)
     gray, alpha = pixels[..., :3] @ np.array([0.299, 0.587, 0.114], np.float32), pixels[..., 3] / 255
     drawn = float((gray * alpha).sum() / max(float(alpha.sum()), 1e-6))
     return gray * alpha + (255 if drawn < 128 else 0) * (1 - alpha)

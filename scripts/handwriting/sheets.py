@@ -57,10 +57,12 @@ _STROKES: dict[int, list[list[tuple[str, str]]]] = {
 }
 
 
-def stroke_hand(rng: np.random.Generator, digit: int, height: float) -> Mask:
-    """Write a digit with a pen: a template, bent, leaning, wobbling; the pen as wide as 4 to 16 %."""
+def stroke_hand(
+    rng: np.random.Generator, digit: int, height: float, pens: tuple[float, float] = (0.04, 0.16)
+) -> Mask:
+    """Write a digit by a template, bent, leaning and wobbling; the pen is as wide as some of the height."""
     template = _STROKES[digit][rng.integers(len(_STROKES[digit]))]
-    pen = max(1.0, height * rng.uniform(0.04, 0.16))
+    pen = max(1.0, height * rng.uniform(*pens))
     fine = 3  # drawn larger and made smaller, for smooth edges
     bend = rng.normal(0, 0.03, (2, 3, 3))
     lean, width = rng.uniform(-0.25, 0.25), rng.uniform(0.5, 0.95) * height
@@ -129,10 +131,10 @@ def _cut(mask: Mask) -> Mask:
 
 @dataclass
 class Drawn:
-    """A drawn sheet: its picture file, and the text on it, line by line."""
+    """A drawn sheet: its picture file, and the text on it, with a line for each line of writing."""
 
     file: bytes
-    lines: list[str]
+    text: str
 
 
 def on_canvas(rng: np.random.Generator, hand: Hand, count: int = 1) -> Drawn:
@@ -153,10 +155,10 @@ def on_canvas(rng: np.random.Generator, hand: Hand, count: int = 1) -> Drawn:
         dark, light = np.zeros(3), np.full(3, 255.0)
     ground, pen = (light, dark) if rng.random() < 0.5 else (dark, light)
     pixels = ground + ink[..., None] * (pen - ground)
-    return Drawn(_file(pixels, "PNG"), ["".join(map(str, digits))])
+    return Drawn(_file(pixels, "PNG"), "".join(map(str, digits)))
 
 
-def photo(rng: np.random.Generator, hand: Hand, counts: list[int]) -> Drawn:
+def photo_of(rng: np.random.Generator, hand: Hand, counts: list[int]) -> Drawn:
     """A photo of paper (at times of a board): uneven light, a shadow, rules, noise, turned, a JPEG file.
 
     Args:
@@ -201,7 +203,7 @@ def photo(rng: np.random.Generator, hand: Hand, counts: list[int]) -> Drawn:
     pixels = pixels + (ink * pressure)[..., None] * (pen - pixels)
     pixels = ndimage.gaussian_filter(pixels * light[..., None], (*[rng.uniform(0.3, 1.4)] * 2, 0))
     pixels += rng.normal(0, rng.uniform(1, 9), (h, w, 1)) + rng.normal(0, rng.uniform(0, 3), (h, w, 3))
-    return Drawn(_file(pixels, "JPEG", quality=int(rng.integers(40, 96))), texts)
+    return Drawn(_file(pixels, "JPEG", quality=int(rng.integers(40, 96))), "\n".join(texts))
 
 
 _INKS = np.array([[30, 30, 35], [30, 45, 130], [20, 20, 90], [150, 30, 40], [25, 95, 60], [85, 85, 90]])

@@ -150,6 +150,20 @@ def test_specks_and_what_reaches_in_from_outside_are_left_out() -> None:
     assert is_the_seven(read(image))
 
 
+def test_a_table_around_the_paper_is_no_digit() -> None:
+    image = Image.new("L", (660, 460), 60)
+    image.paste(drawn(), (30, 30))
+    (found,) = read(image).glyphs
+    assert np.allclose(found.box, np.add(SEVEN_BOX, 30), atol=6)
+
+
+def test_a_thumbnail_mostly_of_ink_is_one_digit() -> None:
+    ink = np.pad(np.full((6, 2), 255, np.uint8), 1)
+    ink[1, 0:3] = ink[6, 0:4] = 255  # 8 x 4, half of it ink
+    for picture in (np.pad(ink, ((0, 0), (2, 2))), 255 - np.pad(ink, ((0, 0), (2, 2)))):
+        assert len(read(Image.fromarray(picture)).glyphs) == 1
+
+
 @pytest.mark.parametrize("shade", [120, 0])
 def test_rules_are_left_out(shade: int) -> None:
     image = Image.new("L", (600, 400), 255)
