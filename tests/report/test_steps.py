@@ -15,9 +15,10 @@ from mnist_mlp.report.steps import draw_sheet, draw_steps, save_steps
 
 @pytest.fixture(scope="module")
 def sheet() -> Sheet:
-    """Two lines: a 1 and a 7, and below them a bar."""
+    """Two lines: a 1 and a 7, and below them a plus sign."""
     image = Image.new("L", (300, 300), 255)
-    for line in [[(60, 40), (60, 110)], [(150, 40), (200, 40), (165, 110)], [(60, 200), (120, 200)]]:
+    seven, plus = [(150, 40), (200, 40), (165, 110)], ([(60, 200), (120, 200)], [(90, 170), (90, 230)])
+    for line in [[(60, 40), (60, 110)], seven, *plus]:
         ImageDraw.Draw(image).line(line, fill=0, width=9, joint="curve")
     file = BytesIO()
     image.save(file, "PNG")
