@@ -201,8 +201,7 @@ def _belong_together(low: Boxes, high: Boxes, tall: float) -> bool:
 def _without_table(labels: Labels, boxes: Boxes) -> tuple[Labels, Boxes]:
     """Leave out what reaches in from outside, like a table around the paper, if the rest is large enough."""
     height, width = labels.shape
-    near = 0.01 * min(height, width)
-    inside = (boxes[:, :2].min(axis=1) > near) & (boxes[:, 2] < width - near) & (boxes[:, 3] < height - near)
+    inside = (boxes[:, :2].min(axis=1) > 0) & (boxes[:, 2] < width) & (boxes[:, 3] < height)
     rest = _only(inside, labels)
     return rest if usual_height(*rest) >= 0.06 * max(height, width) else (labels, boxes)
 
