@@ -74,8 +74,10 @@ def _decoded(image: Image.Image) -> tuple[Gray, tuple[int, int]]:
         ImageOps.exif_transpose(image, in_place=True)
     if image.mode.startswith(("I", "F")):
         image = _as_bytes(image)
-    if image.mode not in ("L", "RGB") or "transparency" in image.info:
+    if image.has_transparency_data:
         image = image.convert("RGBA")
+    elif image.mode not in ("L", "RGB"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
     return _flattened(_resized(image)), image.size
 
 
