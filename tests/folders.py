@@ -4,7 +4,6 @@ from pathlib import Path
 
 # The files of a finished run.
 RESULTS = {
-    "calibration.png",
     "confusion_matrix.png",
     "history.csv",
     "learning_curve.png",

@@ -20,7 +20,7 @@ from mnist_mlp.report.packing import pack
 from mnist_mlp.report.scorecard import Scorecard, percent
 from mnist_mlp.report.tables import digits_table
 
-MOST_MISTAKES = 340  # pictures in the page; of a network with more mistakes, fewer of each kind
+MOST_MISTAKES = 160  # pictures in the page; of a network with more mistakes, fewer of each kind
 RIGHT_OF_EACH = 5  # right answers shown of each digit, those with the smallest outputs
 
 

@@ -21,7 +21,7 @@ from mnist_mlp.training.settings import RecipeError
 
 MODEL, CHECKPOINT, HISTORY = "model.safetensors", "checkpoint.safetensors", "history.csv"
 SCORECARD, REPORT = "scorecard.json", "report.html"
-_PICTURES = ("confusion_matrix.png", "mistakes.png", "calibration.png", "robustness.png")
+_PICTURES = ("confusion_matrix.png", "mistakes.png", "robustness.png")
 _SCORES = (SCORECARD, "scorecard.md", REPORT, *_PICTURES)
 _RESULTS = (*_SCORES, MODEL, CHECKPOINT, HISTORY, "learning_curve.png", "recipe.toml")
 

@@ -11,7 +11,7 @@ from mnist_mlp.digits.images import Digits
 from mnist_mlp.errors import printable
 from mnist_mlp.files.atomic import read_text, write_text
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.curves import draw_learning_curve, draw_reliability, draw_robustness
+from mnist_mlp.report.curves import draw_learning_curve, draw_robustness
 from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
 from mnist_mlp.report.markdown import repeated_page, scorecard_page, sweep_page
 from mnist_mlp.report.page import render_page
@@ -126,8 +126,6 @@ def _draw(folder: Path, scored: Scored) -> list[str]:
         save("learning_curve.png", curve, (7.2, 4.8))
     save("confusion_matrix.png", lambda axes: draw_confusion(axes, card.confusion), (7.2, 7.2))
     save("mistakes.png", lambda axes: draw_mistakes(axes, scored.digits.images, card.mistakes), (7.2, 7.2))
-    if calibration := card.more.get("calibration"):
-        save("calibration.png", lambda axes: draw_reliability(axes, calibration), (5.6, 5.6))
     if robustness := card.more.get("robustness"):
         save("robustness.png", lambda axes: draw_robustness(axes, robustness, card.accuracy), (7.2, 8.0))
     else:  # one from an earlier evaluation would tell of other scores

@@ -25,7 +25,7 @@ def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
     assert second == f"digits {test_csv}"
     assert third.startswith(f"accuracy {100 * of_run['accuracy']:.2f} % ")
     assert shown.err == "\nwritten to scored\n"
-    pictures = {"confusion_matrix.png", "mistakes.png", "calibration.png"}
+    pictures = {"confusion_matrix.png", "mistakes.png"}
     assert files(Path("scored")) == {"scorecard.json", "scorecard.md", "report.html", *pictures}
     for card in (
         json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),
