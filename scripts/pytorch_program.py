@@ -19,8 +19,7 @@ torch: Any = import_module("torch") if find_spec("torch") else None  # --help do
 # The settings that this program can follow in one way only; the others are free.
 FIXED = {
     "init": "normal-fan-in", "biases": True, "loss": "cross-entropy", "optimizer": "sgd", "weight_decay": 0,
-    "schedule": "linear", "decay_fraction": 1, "shuffle": True, "center_inputs": True, "center_hidden": False,
-    "ema_epochs": 0,
+    "schedule": "linear", "decay_fraction": 1, "shuffle": True, "center_inputs": True,
     **dict.fromkeys(("rotation", "scale", "shear", "shift", "elastic", "nondigits", "validation"), 0),
 }  # fmt: skip
 

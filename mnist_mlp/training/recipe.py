@@ -69,15 +69,6 @@ class Recipe:
     center_inputs: bool = setting(
         False, "Whether the inputs are shifted to mean zero while training (the biases take it up)."
     )
-    center_hidden: bool = setting(
-        False, "Whether the hidden units are tanh while training, and converted to sigmoid at the end."
-    )
-    ema_epochs: float = setting(
-        0.0,
-        "Time constant, in epochs, of an exponential moving average of the weights, which is the result; "
-        "0 for none.",
-        greatest=100_000,
-    )
     rotation: float = setting(0.0, "Distortion: largest rotation, in degrees.", greatest=180)
     scale: float = setting(
         0.0, "Distortion: largest change of width and of height, as a fraction.", greatest=0.9
@@ -109,9 +100,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for field in fields(self):
             object.__setattr__(self, field.name, check(field, getattr(self, field.name)))
-        if not self.biases and (self.center_inputs or self.center_hidden):
-            raise RecipeError("center_inputs and center_hidden need biases = true")
-
+        if self.center_inputs and not self.biases:
+            raise RecipeError("center_inputs needs biases = true")
         if self.nondigits and not self.shuffle:
             raise RecipeError("nondigits are mixed with the digits: they need shuffle = true")
         if self.patience and not self.validation:
@@ -131,7 +121,7 @@ class Recipe:
     def online(self) -> bool:
         """Whether each update is plain and from one sample, so that `train_online` can do it."""
         plain = self.optimizer == "sgd" and self.momentum == 0 and self.weight_decay == 0
-        direct = not (self.center_inputs or self.center_hidden or self.ema_epochs or self.distorted)
+        direct = not (self.center_inputs or self.distorted)
         return self.batch_size == 1 and plain and direct and self.loss != "softmax-cross-entropy"
 
     def network(self) -> "Network":
@@ -220,16 +210,13 @@ RECIPES = {
             init="normal-fan-in",
             biases=True,
             loss="softmax-cross-entropy",
-            epochs=120,
+            epochs=150,
             batch_size=256,
             learning_rate=0.0025,
             optimizer="adam",
             schedule="linear",
             decay_fraction=0.8,
-            warmup_epochs=1.0,
             shuffle=True,
-            center_inputs=True,
-            center_hidden=True,
             rotation=10.0,
             scale=0.08,
             shear=0.08,

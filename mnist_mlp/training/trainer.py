@@ -1,8 +1,7 @@
-"""Training a network by a recipe: epochs, mini-batches, averaged weights, and a state to resume from."""
+"""Training a network by a recipe: epochs, mini-batches, early stopping, and a state to resume from."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import exp
 from time import perf_counter
 from typing import Any
 
@@ -25,7 +24,6 @@ from mnist_mlp.training.scoring import outputs_for
 
 # Samples are read, trained on and reported in chunks of about this many, to keep memory flat.
 _CHUNK = 2048
-_STEPS_BETWEEN_AVERAGES = 4
 # The Gram matrices of at most this many samples are kept, 15 MB: memory stays flat, and MNIST has no more.
 _SAMPLES_WITH_GRAM_MATRICES = 60_000
 
@@ -94,9 +92,9 @@ def train(
 class Trainer:
     """A training under way, which can be stopped after any epoch and resumed from its state.
 
-    It trains a copy of the network, in the coordinates of the recipe: with centered inputs, with tanh hidden
-    units or with softmax outputs. Everything random in an epoch is drawn from a generator of the recipe's
-    seed and the epoch's number, so that the state between epochs holds no generator.
+    It trains a copy of the network, in the coordinates of the recipe: with centered inputs or softmax
+    outputs. Everything random in an epoch is drawn from a generator of the recipe's seed and the epoch's
+    number, so that the state between epochs holds no generator.
 
     Raises:
         NetworkError: if the network is not one of the recipe's layers.
@@ -118,12 +116,10 @@ class Trainer:
         self._loss = LOSSES[recipe.loss]
         self._coordinates = {
             "center_inputs": recipe.center_inputs,
-            "center_hidden": recipe.center_hidden,
             "softmax": recipe.loss == "softmax-cross-entropy",
         }
         self._network = to_training(network, **self._coordinates)
-        self._average = self._network.copy() if recipe.ema_epochs else self._network
-        self._best = self._average.copy() if recipe.patience else self._average
+        self._best = self._network.copy() if recipe.patience else self._network
         self._steps_per_epoch = -(-len(self._samples) // recipe.batch_size)
         together = BLOCK_SIZE if recipe.online else recipe.batch_size
         self._chunk_size = together * max(1, _CHUNK // together)
@@ -144,15 +140,12 @@ class Trainer:
         return epochs >= self._recipe.epochs or 0 < patience <= epochs - best_epoch(self.history)
 
     def network(self) -> Network:
-        """The network as trained so far, for inputs of `scale_pixels`.
-
-        Its weights are averaged, or those of the best epoch, if the recipe says so.
-        """
+        """The network as trained so far (with patience, as of the best epoch), for `scale_pixels` inputs."""
         return from_training(self._best, **self._coordinates)
 
     def outputs(self, images: NDArray[np.uint8]) -> Floats:
         """The outputs (n, 10) of the network as trained so far, in its own coordinates, for (n, 28, 28)."""
-        return outputs_for(self._average, images, shift=INPUT_MEAN if self._recipe.center_inputs else None)
+        return outputs_for(self._network, images, shift=INPUT_MEAN if self._recipe.center_inputs else None)
 
     def run_epoch(self, on_progress: Callable[[Progress], object] | None = None) -> EpochRecord:
         """Train for one epoch.
@@ -193,7 +186,7 @@ class Trainer:
         )
         self.history.append(record)
         if self._recipe.patience and best_epoch(self.history) == epoch:
-            self._best = self._average.copy()
+            self._best = self._network.copy()
         return record
 
     def _check_finite(self, epoch: int, *arrays: Floats) -> None:
@@ -215,8 +208,6 @@ class Trainer:
             rate = learning_rate_at(recipe, step, self._steps_per_epoch)
             outputs[batch] = self._mini_batches.step(inputs[batch], targets[batch], rate)
             step += 1
-            if recipe.ema_epochs and step % _STEPS_BETWEEN_AVERAGES == 1:
-                self._average_in(step // _STEPS_BETWEEN_AVERAGES + 1)
         return outputs
 
     def _gram_cache(self, chunk: Indices) -> list[Floats] | None:
@@ -224,14 +215,6 @@ class Trainer:
         if not isinstance(chunk, slice) or chunk.start >= _SAMPLES_WITH_GRAM_MATRICES:
             return None
         return self._gram_caches.setdefault(chunk.start, [])
-
-    def _average_in(self, count: int) -> None:
-        """Take the weights into their moving average: a plain mean at first, then an exponential one."""
-        span = self._recipe.ema_epochs * self._steps_per_epoch / _STEPS_BETWEEN_AVERAGES
-        share = self._network.dtype.type(max(1 / count, 1 - exp(-1 / span)))
-        for mean, latest in zip(self._average.parameters(), self._network.parameters(), strict=True):
-            np.multiply(mean, 1 - share, out=mean)
-            np.add(mean, share * latest, out=mean)
 
     def _validate(self) -> tuple[float | None, float | None]:
         if self._validation is None:
@@ -243,9 +226,7 @@ class Trainer:
     def state(self) -> tuple[dict[str, Floats], dict[str, Any]]:
         """All that the coming epochs depend on, as arrays (not copies) and plain values."""
         arrays = {f"network.{i}": array for i, array in enumerate(self._network.parameters())}
-        if self._average is not self._network:
-            arrays |= {f"average.{i}": array for i, array in enumerate(self._average.parameters())}
-        if self._best is not self._average:
+        if self._best is not self._network:
             arrays |= {f"best.{i}": array for i, array in enumerate(self._best.parameters())}
         if not self._online:
             arrays |= {f"optimizer.{name}": array for name, array in self._mini_batches.state().items()}

@@ -40,9 +40,7 @@ from scripts.reliability import files
 from scripts.reliability.processes import ROOT
 
 SECONDS_ALLOWED = 5.0  # of processor time, for files of a few megabytes at most
-RECIPE = Recipe(
-    hidden=4, epochs=3, optimizer="adam", biases=True, batch_size=32, ema_epochs=1.0, shuffle=True
-)
+RECIPE = Recipe(hidden=4, epochs=3, optimizer="adam", biases=True, batch_size=32, shuffle=True)
 
 
 class DefectError(AssertionError):

@@ -24,8 +24,8 @@ from mnist_mlp import load_mnist
 from mnist_mlp.digits.mnist import write_csv
 from scripts.reliability.processes import ROOT, left_behind, started
 
-# Distortions, Adam, softmax and averaged weights: everything that a checkpoint can hold.
-AVERAGED = 'base = "best"\nema_epochs = 2.0\nvalidation = 50\n'
+# Distortions, Adam, softmax and the weights of the best epoch: everything that a checkpoint can hold.
+PATIENT = 'base = "best"\npatience = 1000\nvalidation = 50\n'
 
 
 class Bench:
@@ -36,14 +36,14 @@ class Bench:
         self.rng = np.random.default_rng(asked.seed)
         write_csv(load_mnist(ROOT / "data", "train")[: asked.samples], folder / "train.csv")
         write_csv(load_mnist(ROOT / "data", "test")[:500], folder / "test.csv")
-        (folder / "averaged.toml").write_text(AVERAGED)
+        (folder / "patient.toml").write_text(PATIENT)
         begin = time.perf_counter()
         self.finish(*self.command(folder / "whole"))
         self.seconds = time.perf_counter() - begin
 
     def command(self, out: Path) -> list[str | Path]:
         """The arguments that start a run from the beginning."""
-        recipe = self.folder / "averaged.toml" if self.asked.recipe == "averaged" else self.asked.recipe
+        recipe = self.folder / "patient.toml" if self.asked.recipe == "patient" else self.asked.recipe
         return [
             *("train", "--recipe", recipe, "--epochs", str(self.asked.epochs)),
             *("--repeats", str(self.asked.repeats), "--out", out, "--force", "--offline"),
@@ -115,7 +115,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--recipe", default="averaged", help="a recipe, or averaged: best with averages")
+    parser.add_argument("--recipe", default="patient", help="a recipe, or patient: best with patience")
     parser.add_argument("--samples", type=int, default=10_000, help="training digits")
     parser.add_argument("--epochs", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=1)

@@ -194,7 +194,7 @@ def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
         ("hidden=5 --validation 0", "invalid value for --validation: a sweep needs held-out digits to judge"),
         ("hidden=5 --resume x", "--resume goes on with what was asked; leave out settings and --out"),
         ("hidden=5 --dask tls://x --jobs 2", "--jobs counts workers here, and --dask uses those of a"),
-        ("center_inputs=true", "center_inputs and center_hidden need biases = true"),
+        ("center_inputs=true", "center_inputs needs biases = true"),
     ],
 )
 def test_what_was_asked_wrongly_is_told_in_one_line(arguments: str, message: str) -> None:

@@ -27,12 +27,7 @@ def test_the_mean_is_that_of_the_training_digits(mnist_train: Digits) -> None:
 
 
 def test_a_unit_by_hand() -> None:
-    # sigmoid(2x + 1) = 1/2 + tanh(x + 1/2) / 2, so 3 sigmoid(2x + 1) + 5 = 1.5 tanh(x + 0.5) + 6.5
     network = Network.from_arrays([[[2.0]], [[3.0]]], [[1.0], [5.0]])
-    tanh = to_training(network, center_hidden=True)
-    assert tanh.activations == ("tanh", "sigmoid")
-    assert [W.item() for W in tanh.weights] == [1.0, 1.5]
-    assert [b.item() for b in tanh.biases or []] == [0.5, 6.5]
     # 2x + 1 = 2 (x - mean) + 1 + 2 mean
     shifted = to_training(network, center_inputs=True)
     assert [W.item() for W in shifted.weights] == [2.0, 3.0]
@@ -45,11 +40,9 @@ def test_other_coordinates_compute_the_same(sizes: list[int], seed: int) -> None
     network = network_of(sizes, seed)
     x = inputs_for(network)
     y = network.forward(x)
-    both = {"center_inputs": True, "center_hidden": True}
-    other = to_training(network, **both)
-    assert set(other.activations[:-1]) <= {"tanh"}
+    other = to_training(network, center_inputs=True)
     np.testing.assert_allclose(other.forward(x - INPUT_MEAN), y, rtol=1e-12)
-    back = from_training(other, **both)
+    back = from_training(other, center_inputs=True)
     np.testing.assert_allclose(back.forward(x), y, rtol=1e-12)
     for found, expected in zip(back.parameters(), network.parameters(), strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
@@ -59,8 +52,8 @@ def test_other_coordinates_compute_the_same(sizes: list[int], seed: int) -> None
 def test_the_given_network_stays_as_it_is() -> None:
     network = network_of([3, 4, 2])
     before = [array.copy() for array in network.parameters()]
-    options = {"center_inputs": True, "center_hidden": True, "softmax": True}
-    from_training(to_training(network, **options), **options)
+    both = {"center_inputs": True, "softmax": True}
+    from_training(to_training(network, **both), **both)
     for found, expected in zip(network.parameters(), before, strict=True):
         np.testing.assert_array_equal(found, expected)
     assert network.activations == ("sigmoid", "sigmoid")
@@ -69,10 +62,10 @@ def test_the_given_network_stays_as_it_is() -> None:
 @pytest.mark.parametrize("center", [False, True])
 def test_an_open_softmax_and_back_gives_the_same_answers(center: bool) -> None:
     network, x = network_of([5, 8, 10]), inputs_for(network_of([5, 8, 10]), 50)
-    trained = to_training(network, center_inputs=center, center_hidden=center, softmax=True)
+    trained = to_training(network, center_inputs=center, softmax=True)
     outputs = trained.forward(x - INPUT_MEAN if center else x)
     assert (outputs.sum(axis=1) < 1).all()  # the rest is "none of these"
-    back = from_training(trained, center_inputs=center, center_hidden=center, softmax=True)
+    back = from_training(trained, center_inputs=center, softmax=True)
     assert back.activations == ("sigmoid", "sigmoid")
     np.testing.assert_array_equal(back.predict(x), outputs.argmax(axis=1))
     # A sigmoid weighs its digit against none of these alone: y / (1 - y) is their ratio.
@@ -80,15 +73,8 @@ def test_an_open_softmax_and_back_gives_the_same_answers(center: bool) -> None:
     np.testing.assert_allclose(y / (1 - y), outputs / none, rtol=1e-9)
 
 
-def test_what_cannot_be_converted_is_told() -> None:
+def test_to_center_the_inputs_takes_biases() -> None:
     without = Network([3, 4, 2], rng=1)
-    for option in ("center_inputs", "center_hidden"):
-        with pytest.raises(NetworkError, match="needs biases"):
-            to_training(without, **{option: True})
-        with pytest.raises(NetworkError, match="needs biases"):
-            from_training(without, **{option: True})
-    sigmoid = network_of([3, 4, 2])
-    with pytest.raises(NetworkError, match="needs tanh hidden units, not"):
-        from_training(sigmoid, center_hidden=True)
-    with pytest.raises(NetworkError, match="needs sigmoid hidden units, not"):
-        to_training(to_training(sigmoid, center_hidden=True), center_hidden=True)
+    for convert in (to_training, from_training):
+        with pytest.raises(NetworkError, match="takes biases, and the network has none"):
+            convert(without, center_inputs=True)

@@ -187,7 +187,7 @@ def test_what_happens_is_told_in_order(tmp_path: Path, data: Data) -> None:
 
 def test_a_run_stopped_everywhere_ends_in_the_same_bytes(tmp_path: Path, data: Data) -> None:
     recipe = RECIPES["best"].with_settings(
-        {"hidden": (16, 12), "epochs": 3, "batch_size": 32, "ema_epochs": 0.5, "validation": 50}
+        {"hidden": (16, 12), "epochs": 3, "batch_size": 32, "patience": 2, "validation": 50}
     )
     starts: list[int] = []
     whole = run_one(Job(recipe, tmp_path, None), data)

@@ -107,7 +107,7 @@ def test_what_is_in_the_way_of_all_networks_ends_the_sweep(data: Data, tmp_path:
     [
         replace(RECIPE, shuffle=True, momentum=0.9),
         replace(RECIPES["book"], hidden=12, validation=100),
-        replace(RECIPES["best"], hidden=12, validation=100, schedule="constant", ema_epochs=1.0),
+        replace(RECIPES["best"], hidden=12, validation=100, schedule="constant"),
     ],
     ids=lambda recipe: recipe.name,
 )
@@ -192,5 +192,5 @@ def test_a_broken_sweep_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_settings_that_do_not_go_together_are_refused() -> None:
-    with pytest.raises(MnistMlpError, match="center_inputs and center_hidden need biases = true"):
+    with pytest.raises(MnistMlpError, match="center_inputs needs biases = true"):
         Sweep(RECIPE, settings=[{}, {"center_inputs": True}])

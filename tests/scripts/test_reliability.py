@@ -85,7 +85,7 @@ def test_the_file_that_shows_a_defect_is_kept_and_small(tmp_path: Path) -> None:
 # Killed, and in company
 
 
-@pytest.mark.parametrize("recipe", ["averaged", pytest.param("tutorial", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("recipe", ["patient", pytest.param("tutorial", marks=pytest.mark.slow)])
 def test_a_killed_run_is_resumed_to_the_same_bytes(recipe: str, capsys: pytest.CaptureFixture[str]) -> None:
     # The first kill waits for a checkpoint's temporary file.
     assert kill.main(["--kills=1", "--samples=300", "--epochs=2", f"--recipe={recipe}"]) == 0

@@ -3,12 +3,10 @@
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from math import exp
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
 from mnist_mlp.errors import MnistMlpError
@@ -28,11 +26,9 @@ KINDS = {
     "deep": Recipe(batch_size=8, init="normal-fan-in", momentum=0.9, biases=True, loss="cross-entropy"),
     "momentum": Recipe(batch_size=8, momentum=0.9, schedule="linear", warmup_epochs=1.5),
     "adam": Recipe(batch_size=8, learning_rate=0.01, optimizer="adam", weight_decay=0.01),
-    "averaged": Recipe(batch_size=8, ema_epochs=0.5, momentum=0.5, schedule="cosine"),
+    "cosine": Recipe(batch_size=8, momentum=0.5, schedule="cosine"),
     "centered": Recipe(batch_size=8, biases=True, center_inputs=True, shuffle=True),
-    "best": RECIPES["best"].with_settings(
-        {"batch_size": 8, "learning_rate": 0.004, "ema_epochs": 0.5, "validation": 0}
-    ),
+    "best": RECIPES["best"].with_settings({"batch_size": 8, "learning_rate": 0.004, "validation": 0}),
     "nondigits": Recipe(batch_size=8, shuffle=True, nondigits=0.25),
     "patient": Recipe(validation=50, patience=1),
 }
@@ -103,22 +99,6 @@ def test_an_epoch_goes_through_distorted_samples_in_an_order_of_its_own(
         np.testing.assert_allclose(found, expected, rtol=0, atol=1e-4)
 
 
-@pytest.mark.parametrize("ema_epochs", [0.5, 5.0, 1000.0])
-def test_an_average_is_a_plain_mean_at_first_and_then_forgets(few_digits: Digits, ema_epochs: float) -> None:
-    # An update an epoch; every fourth of them, from the first on, is taken into the mean.
-    recipe = Recipe(hidden=30, epochs=41, batch_size=400, learning_rate=2.0)
-    network, seen = recipe.network(), list[NDArray[np.float64]]()
-    train(network, few_digits, recipe, on_epoch=lambda _: seen.append(network.weights[0].astype(float)))
-    mean = np.zeros_like(seen[0])
-    for count, weights in enumerate(seen[::4], 1):
-        share = max(1 / count, 1 - exp(-4 / ema_epochs))
-        mean += share * (weights - mean)
-    found = trained(recipe.with_settings({"ema_epochs": ema_epochs}), few_digits).weights[0]
-    np.testing.assert_allclose(found, mean, rtol=0, atol=1e-5)
-    whole_mean = np.mean(seen[::4], axis=0)
-    assert (abs(found - whole_mean).max() < 1e-5) == (ema_epochs == 1000)
-
-
 @each_kind
 def test_every_kind_of_recipe_learns(few_digits: Digits, recipe: Recipe) -> None:
     recipe = recipe.with_settings({"epochs": 8})
@@ -178,7 +158,7 @@ def test_the_history_counts_the_last_small_batch_too(few_digits: Digits) -> None
     assert [record.learning_rate for record in records] == pytest.approx([0.08, 0.02])  # of the last update
 
 
-@pytest.mark.parametrize("kind", ["online", "averaged", "centered", "best"])
+@pytest.mark.parametrize("kind", ["online", "cosine", "centered", "best"])
 def test_held_out_digits_score_the_network_as_it_would_be_saved(mnist_train: Digits, kind: str) -> None:
     digits = mnist_train[-50:]
     network = KINDS[kind].network()
