@@ -1,5 +1,6 @@
 """The options that several commands share, and what the shell completes them with."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
@@ -22,7 +23,10 @@ def parsed_option(name: str, text: str) -> Any:
     try:
         return parse_setting(name, text)
     except RecipeError as error:
-        raise typer.BadParameter(str(error).replace(name, f"--{name.replace('_', '-')}", 1)) from None
+        message = str(error).replace(name, f"--{name.replace('_', '-')}", 1)
+        if "must be a number" in message and re.fullmatch(r"\d*,\d+", text):
+            message += f"; did you mean {text.replace(',', '.')}?"
+        raise typer.BadParameter(message) from None
 
 
 def chosen_recipe(name_or_file: str, given: dict[str, Any]) -> Recipe:

@@ -58,6 +58,8 @@ def parse_choices(text: str) -> dict[str, Choices]:
     name, _, values = (part.strip() for part in text.partition("="))
     if not values:
         raise SweepError(f"{shown(text)}: write a setting and its values, as in learning_rate=0.1,0.2")
+    if values.endswith(","):
+        raise SweepError(f"{shown(text)}: ends with a comma; write all values without spaces between")
     field = _swept(name.replace("-", "_"))
     if ".." in values:
         ends = values.split("..", 1)

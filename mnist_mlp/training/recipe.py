@@ -243,7 +243,8 @@ def load_recipe(name_or_file: str, *, without: Collection[str] = ()) -> Recipe:
         return RECIPES[name_or_file]
     path = Path(name_or_file)
     if path.suffix != ".toml":
-        near = get_close_matches(name_or_file[:50], RECIPES, 1)
+        near = [name for name in (f"{name_or_file[:50]}.toml",) if Path(name).is_file()]
+        near += get_close_matches(name_or_file[:50], RECIPES, 1)
         remedy = (
             f"did you mean {near[0]}?" if near else f"choose {', '.join(RECIPES)} or a file ending in .toml"
         )

@@ -83,6 +83,25 @@ print([name for name in ("numpy", "scipy", "matplotlib", "requests", "safetensor
         ("train --seed 9223372036854775807 --repeats 2", "the last of the repeats: seed must be from 0 to"),
         ("train --repeats 0", "--repeats"),
         ("train --resume run --force", "goes on in the run's own folder; leave out --out and --force"),
+        ("train -e 2", "there is no option -e; did you mean --epochs?"),
+        ("train --learning-rate", "--learning-rate needs a value; see mnist-mlp train --help"),
+        ("train --learning-rate 0,1", "to 1000, not '0,1'; did you mean 0.1?"),
+        ("train --hidden 300 100 50", "'100 50' is one argument too many; did you mean --hidden 300,100,50?"),
+        ("train --hidden 300, 100", "'100' is one argument too many; did you mean --hidden 300,100?"),
+        ("train mine.toml", "'mine.toml' is one argument too many; did you mean --recipe mine.toml?"),
+        ("train epochs=3", "'epochs=3' is one argument too many; did you mean --epochs 3?"),
+        ("train momentum=0.9", "put momentum = 0.9 into a file, and name it with --recipe FILE.toml"),
+        ("train --init uniform", 'init is a setting of recipe files: put init = "uniform" into a file'),
+        ("sweep --hidden 5,6", "there is no option --hidden; did you mean hidden=5,6?"),
+        ("sweep hidden=5, 6", "'hidden=5,': ends with a comma; write all values without spaces between"),
+        (
+            "--epochs 2 train",
+            "no option --epochs; write it after the command, as in mnist-mlp train --epochs",
+        ),
+        ("tutorial", "there is no command tutorial; did you mean train --recipe tutorial?"),
+        ("evaluate --model=lr01", "there is no option --model; write mnist-mlp evaluate lr01; see"),
+        ("report --run lr01", "there is no option --run; write mnist-mlp report lr01; see"),
+        ("show-digit five", "'five' is not a whole number"),
         ("show-digit -1", "-1"),
         ("show-digit --split all", "'all'"),
         ("show-digit --save digit.jpg", "let its name end in .png"),
@@ -96,6 +115,18 @@ def test_wrong_usage_is_one_line_that_says_what_would_be_right(line: str, messag
     assert shown.err[:-1].isprintable()
     assert message in shown.err
     assert files() == set()
+
+
+def test_files_that_are_there_help_to_tell_what_was_meant() -> None:
+    Path("run").mkdir()
+    for name in ("mine.toml", "my digits.csv"):
+        Path(name).touch()
+    for line, meant in {
+        "train --recipe mine": "did you mean mine.toml?",
+        "show-digit 8 run": "did you mean --model run?",
+        "train --train-csv my digits.csv": 'put the name in quotes: "my digits.csv"; see ',
+    }.items():
+        assert meant in call(*line.split(" ")).err
 
 
 @pytest.mark.parametrize("way", ["module", "script", "on the path"])
