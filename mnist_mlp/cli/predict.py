@@ -8,6 +8,8 @@ import typer
 
 from mnist_mlp.cli.exits import fail
 from mnist_mlp.cli.options import CSV_FILE, Json, Model
+from mnist_mlp.cli.usage import is_there
+from mnist_mlp.errors import quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -61,10 +63,16 @@ def predict(
     from mnist_mlp.runs.folder import load_model
     from mnist_mlp.training.scoring import outputs_for
 
-    if labels is not None and (csv is None or not labels.isdecimal()):
-        raise typer.BadParameter("digits, which go with --csv", param_hint="--labels")
+    if labels is not None and csv is None:
+        raise typer.BadParameter("--labels goes with --csv; name the file that they are written to")
+    if labels is not None and not labels.isdecimal():
+        raise typer.BadParameter(f"--labels must be digits, as 31415, not {labels!r:.50}")
+    _check_names(images, csv, steps)
     screen = Screen()
-    trained = load_model(model_file(model, screen))
+    path = model_file(model, screen)
+    if model is None:
+        screen.note(f"model {path}")
+    trained = load_model(path)
     threshold = trained.threshold or 0.0
     readings = []
     for image in images:
@@ -84,6 +92,21 @@ def predict(
         if len(images) > 1:
             screen.result(f"{reading.image}:")
         _show(reading, threshold, screen)
+
+
+def _check_names(images: list[str], csv: Path | None, steps: Path | None) -> None:
+    """Check that pictures are no runs or parts of a name, and that nothing is replaced."""
+    from mnist_mlp.runs.folder import SCORECARD
+
+    if is_there(" ".join(images)) and not is_there(images[0]):
+        fail(f'{images[0]}: put the name in quotes: "{" ".join(images)}"', 1)
+    for image in images:
+        if is_there(f"{image}/{SCORECARD}"):
+            fail(f"{image}: is a run; name it with --model {quoted(image)}", 1)
+    if csv is not None and csv.exists():
+        fail(f"{csv}: is there already; choose another name, or delete it", 1)
+    if steps is not None and next(steps.rglob("sheet.png"), None):
+        fail(f"{steps}: holds the steps of another picture; choose another folder, or delete it", 1)
 
 
 def _show(reading: _Reading, threshold: float, screen: "Screen") -> None:

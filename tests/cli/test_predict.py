@@ -119,12 +119,32 @@ def test_without_labels_the_answers_are_written(page: Path, run: Path, outputs: 
     assert read_csv(Path("mine.csv")).labels.tolist() == outputs.argmax(axis=1).tolist()
 
 
-@pytest.mark.parametrize("labels", [["--labels", "721"], ["--csv", "a.csv", "--labels", "7x"]])
-def test_labels_are_digits_and_go_with_a_csv_file(page: Path, run: Path, labels: list[str]) -> None:
-    shown = call("predict", page, "--model", run, *labels)
-    assert (shown.code, shown.out) == (2, "")
-    assert "digits, which go with --csv" in shown.err
+def test_labels_are_digits_and_go_with_a_csv_file(page: Path, run: Path) -> None:
+    for message, labels in {
+        "--labels goes with --csv; name the file": ["--labels", "721"],
+        "--labels must be digits, as 31415, not '7x'": ["--csv", "a.csv", "--labels", "7x"],
+    }.items():
+        shown = call("predict", page, "--model", run, *labels)
+        assert (shown.code, shown.out) == (2, "")
+        assert message in shown.err
     assert files() == set()
+
+
+def test_the_newest_run_reads_where_no_model_is_named(page: Path, run: Path) -> None:
+    Path("runs").mkdir()
+    Path("runs", "one").symlink_to(run)
+    assert call("predict", page).err == f"model {Path('runs/one/model.safetensors')}\n"
+
+
+def test_nothing_is_replaced(page: Path, run: Path) -> None:
+    Path("mine.csv").write_text("corrected")
+    line = call("predict", page, "--model", run, "--csv", "mine.csv").line
+    assert line == "mine.csv: is there already; choose another name, or delete it"
+    assert Path("mine.csv").read_text() == "corrected"
+    for pictures, folder in (([page], "one"), ([page, page], "two")):
+        assert call("predict", *pictures, "--model", run, "--steps", folder).code == 0
+        line = call("predict", page, "--model", run, "--steps", folder).line
+        assert line.startswith(f"{folder}: holds the steps of another picture; choose another folder")
 
 
 def test_the_steps_of_each_picture_have_a_folder_of_their_own(page: Path, run: Path) -> None:
@@ -140,3 +160,6 @@ def test_what_is_no_picture_is_one_line(page: Path, run: Path) -> None:
     for name in ("text.png", "folder", "missing.png"):
         assert call("predict", page, name, "--model", run, "--csv", "mine.csv").line.startswith(f"{name}: ")
     assert files() == {"text.png"}
+    assert call("predict", page, run).line == f"{run}: is a run; name it with --model {run}"
+    Path("text.png").rename("my text.png")
+    assert call("predict", "my", "text.png").line == 'my: put the name in quotes: "my text.png"'
