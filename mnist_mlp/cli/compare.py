@@ -26,12 +26,10 @@ def compare(
     json: Json = False,
 ) -> None:
     """Show how good finished runs are, what differs, and whether two differ by more than chance."""
-    from textwrap import fill
-
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.files.atomic import write_text
     from mnist_mlp.report import compare as comparison
-    from mnist_mlp.report.sweeps import label
+    from mnist_mlp.report.sweeps import value_label
     from mnist_mlp.runs.results import read_cards
 
     screen = Screen()
@@ -45,11 +43,9 @@ def compare(
         screen.json({"runs": comparison.to_dicts(found), "difference": difference and vars(difference)})
         return
     headings, cells = comparison.table(found)
-    for row in cells:  # a long path takes several lines
-        row[0] = fill(row[0].replace("/", "/ "), 34, break_on_hyphens=False).replace("/ ", "/")
     screen.table(headings, cells)
     lines = [
-        f"{run.name}: {label(settings).replace(',', ', ')}"
+        f"{run.name}: " + ", ".join(f"{name}={value_label(settings[name], ',')}" for name in settings)
         for run, settings in zip(found, comparison.differences(found), strict=True)
         if settings
     ]

@@ -10,6 +10,7 @@ from mnist_mlp.cli.scores import show_scorecard
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.scorecard import Scorecard, percent
+from mnist_mlp.report.sweeps import value_label
 from mnist_mlp.runs.job import Job, Result
 from mnist_mlp.training.history import EpochRecord, best_epoch
 from mnist_mlp.training.recipe import RECIPES, Recipe
@@ -36,7 +37,8 @@ class TrainingReport(ExitStack):
     def __init__(self, screen: Screen, *, show_card: bool) -> None:
         super().__init__()
         self._screen, self._show_card = screen, show_card
-        self._progress = self.enter_context(screen.bars(*_COLUMNS))
+        columns = (_COLUMNS[0], *_COLUMNS[-2:]) if screen.narrow else _COLUMNS
+        self._progress = self.enter_context(screen.bars(*columns))
         self._task: TaskID | None = None
         self._recipe = Recipe()
         self._history: list[EpochRecord] = []
@@ -140,7 +142,7 @@ def _title(recipe: Recipe) -> str:
     """A recipe's name, and its settings where the recipe known by that name has others."""
     settings, known = recipe.to_dict(), RECIPES.get(recipe.name, recipe).to_dict()
     changed = [
-        f"{name.replace('_', ' ')} {value}".lower()
+        f"{name.replace('_', ' ')} {value_label(value, ',')}"
         for name, value in settings.items()
         if value != known[name] and name not in ("epochs", "seed")  # which are told anyway
     ]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from itertools import groupby
-from textwrap import fill
 
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
@@ -33,8 +32,10 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
     if robustness := card.more.get("robustness"):
         screen.result("\naccuracy in percent on changed digits, by the amount of the change")
         for change, scored in groupby(robustness, key=lambda row: f"{row['change']}, {row['unit']}"):
-            amounts = "  ".join(f"{row['amount']:g}: {100 * row['accuracy']:.1f}" for row in scored)
-            screen.result(f"{change:<31}{amounts}")
+            amounts = "  ".join(
+                f"{row['amount']:g}:\N{NO-BREAK SPACE}{100 * row['accuracy']:.1f}" for row in scored
+            )
+            screen.paragraph(f"{change:<31}{amounts}")
 
 
 def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None:
@@ -46,13 +47,14 @@ def show_repeated_scorecard(screen: Screen, repeated: RepeatedScorecard) -> None
 def show_sweep(screen: Screen, rows: Sequence[Row], tested: RepeatedScorecard) -> None:
     """Print the settings of a sweep, the best first, and what the best comes to on the test digits."""
     headings, cells = table(rows[:_MOST_ROWS])
-    wrapped = [[fill(cell.replace(",", ", "), 36, break_on_hyphens=False) for cell in row] for row in cells]
-    screen.table([heading.replace("_", "\n") for heading in headings], wrapped)
+    screen.table([heading.replace("_", "\n") for heading in headings], cells)
     if len(rows) > _MOST_ROWS:
         screen.result(f"and {len(rows) - _MOST_ROWS:,} more, which are in scorecard.md")
     if any(row.as_good_as(rows[0]) for row in rows[1:]):
         screen.result(f"\n{AS_GOOD}")
+    if max(len(row.scores) for row in rows) == 1:
+        screen.result()
+        screen.paragraph("one network a setting does not show how much chance matters; --repeats 3 does")
     spread = "" if tested.standard_deviation is None else f" ± {percent(tested.standard_deviation)}"
-    screen.result(
-        f"\nthe best, {label(rows[0].settings)}, on the test digits: {percent(tested.mean)}{spread}"
-    )
+    best = label(rows[0].settings, "the recipe unchanged")
+    screen.result(f"\nthe best, {best}, on the test digits: {percent(tested.mean)}{spread}")

@@ -1,6 +1,7 @@
 """What the commands print: results on standard output, progress and messages on standard error."""
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +18,15 @@ from rich.progress import (
     TextColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 
 from mnist_mlp.cli.exits import as_started
 from mnist_mlp.errors import escape_controls
 from mnist_mlp.report.text import Terminal
-from mnist_mlp.runs.folder import find_model
+from mnist_mlp.runs.folder import find_model, seeds_in
+
+_NARROW = 64  # columns; on a narrower screen progress is shown without bars
+_JOINED = "\N{NO-BREAK SPACE}"
 
 
 class Screen:
@@ -45,6 +49,11 @@ class Screen:
         return self._out.width
 
     @property
+    def narrow(self) -> bool:
+        """Whether there is no room for bars of progress."""
+        return self._err.width < _NARROW
+
+    @property
     def terminal(self) -> Terminal:
         """What digits on standard output can be drawn with."""
         colors = not self._out.no_color and self._out.color_system in {"256", "truecolor"}
@@ -59,15 +68,25 @@ class Screen:
         self.result(_broken(text, self.width, indent))
 
     def table(self, headings: list[str], rows: list[list[str]]) -> None:
-        """Print a table of results, numbers to the right; columns move together on a narrow screen."""
+        """Print a table of results, numbers to the right; where the screen is too narrow, a list of rows."""
         table = Table(
             box=None, pad_edge=False, header_style="bold", padding=(0, 1 if self.width < 60 else 2, 0, 0)
         )
         for heading in headings:
             table.add_column(heading, justify="right", no_wrap=True)
+        for row in rows:  # long names and paths take several lines
+            table.add_row(*(re.sub(r"(.{20,34}[/,]|.{34})(?=.)", r"\1\n", cell) for cell in row))
+        anywhere = self._out.options.update(width=10_000)
+        if self._out.measure(table, options=anywhere).maximum <= self.width:
+            self._out.print(table)
+            return
         for row in rows:
-            table.add_row(*row)
-        self._out.print(table)
+            named = zip(headings, row, strict=True)
+            self.paragraph(
+                ", ".join(
+                    " ".join(pair).replace("\n", " ").strip() for pair in named if pair[1] not in ("", "-")
+                )
+            )
 
     def json(self, value: object) -> None:
         """Print a result as JSON."""
@@ -90,6 +109,8 @@ class Screen:
     @contextmanager
     def bars(self, *columns: ProgressColumn) -> Iterator[Progress]:
         """Show bars with these columns, where there is a terminal, until the end."""
+        if self.narrow:
+            columns = tuple(column for column in columns if not isinstance(column, BarColumn))
         with Progress(*columns, console=self._err, transient=True, disable=not self._bars) as progress:
             yield progress
 
@@ -100,9 +121,11 @@ class Screen:
         Args:
             *amount: columns that say how much that is; without any, bytes and their speed.
         """
-        amount = amount or (DownloadColumn(), TransferSpeedColumn())
+        whole = Column(no_wrap=True)  # the name is shortened first
+        amount = amount or (DownloadColumn(table_column=whole), TransferSpeedColumn(whole))
+        name = TextColumn("{task.description}", markup=False, table_column=Column(overflow="ellipsis"))
         tasks: dict[str, TaskID] = {}
-        with self.bars(TextColumn("{task.description}", markup=False), BarColumn(20), *amount) as progress:
+        with self.bars(name, BarColumn(20), *amount) as progress:
 
             def report(name: str, done: int, total: int) -> None:
                 what = escape_controls(name)
@@ -114,17 +137,20 @@ class Screen:
 
 
 def _broken(line: str, width: int, indent: str = "") -> str:
-    """The line in lines of the width, or of 80 columns, those after the first further indented."""
+    """The line in lines of the width, or of 80 columns, those after the first further indented.
+
+    Figures stay together with their unit, and what a no-break space joins.
+    """
     wrapper = TextWrapper(
         min(width, 80) - 1, indent, indent + "  ", break_long_words=False, break_on_hyphens=False
     )
-    return wrapper.fill(line)
+    return wrapper.fill(line.replace(" %", f"{_JOINED}%")).replace(_JOINED, " ")
 
 
 def model_file(model_or_run: Path | None, screen: Screen) -> Path:
     """Find a model, and say so where it is one of several that could be meant."""
     path = find_model(model_or_run)
     seed = path.parent
-    if seed.name.startswith("seed-") and model_or_run not in (path, seed):
+    if model_or_run not in (path, seed) and len(seeds_in(seed.parent)) > 1:
         screen.note(f"{seed.parent}: several seeds; taking the first, {seed.name}")
     return path

@@ -1,6 +1,5 @@
 """Finished runs side by side: how good they are, what differs, and whether the difference is chance."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
@@ -116,16 +115,10 @@ def _in_words(p: float) -> str:
 
 
 def differences(runs: Sequence[Run]) -> list[dict[str, Any]]:
-    """For each run its settings that differ from what most of the runs have."""
+    """For each run its settings that are not the same in all runs."""
     names = dict.fromkeys(name for run in runs for name in run.settings)
-    differing: list[dict[str, Any]] = [{} for _ in runs]
-    for name in names:
-        texts = [value_label(run.settings.get(name)) for run in runs]
-        usual, times = Counter(texts).most_common(1)[0]
-        for run, text, found in zip(runs, texts, differing, strict=True):
-            if name in run.settings and (text != usual or 2 * times <= len(runs)):
-                found[name] = run.settings[name]
-    return differing
+    differing = [n for n in names if len({value_label(run.settings.get(n)) for run in runs}) > 1]
+    return [{name: run.settings[name] for name in differing if name in run.settings} for run in runs]
 
 
 def to_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:

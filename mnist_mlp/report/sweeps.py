@@ -132,8 +132,8 @@ def label(settings: Settings, none: str = "recipe") -> str:
     return ",".join(f"{name}={value_label(value)}" for name, value in settings.items()) or none
 
 
-def value_label(value: Any) -> str:
-    """A value of a setting as it is typed."""
+def value_label(value: Any, between: str = "x") -> str:
+    """A value of a setting as it is typed for a sweep; for an option a comma stands between hidden layers."""
     if isinstance(value, tuple | list):
-        return "x".join(map(str, value))
+        return between.join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value).removesuffix(".0")

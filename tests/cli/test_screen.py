@@ -121,6 +121,33 @@ def test_the_bar_of_a_long_training_fits_into_80_columns(monkeypatch: pytest.Mon
     assert len(bar) <= 80
 
 
+def test_figures_are_whole_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    screen = Screen()
+    screen.table(["run", "accuracy", "deviation"], [["a" * 20, "98.76 %", "-"]])
+    screen.table(["run", "accuracy", "95 % interval"], [["a/" * 15, "98.76 %", "98.01 % to 99.12 %"]])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        f"{'run':>20} accuracy deviation",
+        f"{'a' * 20}  98.76 %         -",
+        f"run {'a/' * 15},",
+        "  accuracy 98.76 %, 95 % interval",
+        "  98.01 % to 99.12 %",
+    ]
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Stream(terminal=True)
+    with redirect_stderr(terminal), Screen().progress() as told:
+        told("train-images-idx3-ubyte.gz", 55_000_000, 109_000_000)
+    with redirect_stderr(terminal), TrainingReport(Screen(), show_card=False) as report:
+        report.on_start(Recipe(epochs=5, hidden=(30, 20)), [])
+        report.on_progress(Progress(2, 59_904, 60_000, 0.938))
+    lines = lines_sent(terminal.text())
+    assert any("…" in line and "55.0/109.0 MB" in line for line in lines)
+    assert any(re.fullmatch(r"epoch 2/5 train 93\.80 % \d:\d\d left", line) for line in lines)
+    assert "recipe tutorial with hidden 30,20," in " ".join(line.strip() for line in lines)
+    assert all(len(line) <= 40 for line in lines)
+
+
 def test_a_training_on_a_terminal_has_bars_and_fits_too(
     csvs: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

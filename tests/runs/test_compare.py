@@ -58,13 +58,18 @@ def test_runs_on_other_digits_or_of_one_and_several_networks_are_not_tested() ->
     assert difference(one, Run("b", [card({1}), card({2})])) is None
 
 
-def test_settings_that_differ_from_those_of_most_runs_are_told() -> None:
+def test_each_run_tells_all_settings_that_are_not_the_same_in_all() -> None:
     runs = [
         Run("a", [card(set())]),
         Run("b", [card(set(), hidden=50)]),
         Run("c", [card(set(), learning_rate=0.2)]),
     ]
-    assert differences(runs) == [{}, {"hidden": 50}, {"learning_rate": 0.2}]
+    rate = RECIPE["learning_rate"]
+    assert differences(runs) == [
+        {"hidden": 200, "learning_rate": rate},
+        {"hidden": 50, "learning_rate": rate},
+        {"hidden": 200, "learning_rate": 0.2},
+    ]
     assert differences(runs[:2]) == [{"hidden": RECIPE["hidden"]}, {"hidden": 50}]
     assert differences(runs[:1]) == [{}]
 
