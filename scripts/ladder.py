@@ -11,6 +11,7 @@ from statistics import fmean, stdev
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import find_data_folder, load_mnist
+from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.scorecard import Scorecard, percent
 from mnist_mlp.runs.folder import MODEL, load_model
 from mnist_mlp.runs.results import read_card
@@ -68,4 +69,9 @@ def _print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:], load_mnist(find_data_folder(), "test"))
+    if not sys.argv[1:]:
+        sys.exit(__doc__)
+    try:
+        main(sys.argv[1:], load_mnist(find_data_folder(), "test"))
+    except MnistMlpError as error:
+        sys.exit(f"{error}")

@@ -32,6 +32,7 @@ def report(
     """Make the page of a run: its scores, and a canvas on which the network reads what you draw."""
     import webbrowser
 
+    from mnist_mlp.cli.exits import fail
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source, read_data
     from mnist_mlp.files.atomic import write_text
@@ -40,6 +41,8 @@ def report(
     from mnist_mlp.runs.results import page_of
 
     screen = Screen()
+    if run is not None and not run.exists():
+        fail(f"{run}: there is no such run; name a run's folder", 1)
     folder = model_file(run, screen).parent
     places = places_of(folder)
     source = Source(data_dir or (Path(places.data_dir) if places.data_dir else None), [], offline=True)

@@ -116,8 +116,12 @@ def _drawn(shown: _Shown, terminal: "Terminal") -> str:
 
     image, label, versions, outputs = shown
     if versions:
-        answer = "" if outputs is None else f"\nanswer {outputs.argmax()}, output {outputs.max():.3f}"
-        return digits_text([image, *versions], terminal) + answer
+        drawn = digits_text([image, *versions], terminal)
+        if outputs is None:
+            return drawn
+        answer, output = outputs.argmax(), outputs.max()
+        wrong = "" if answer == label else f"; wrong, it is {label}"
+        return f"{drawn}\nthe first, not distorted: answer {answer}, output {output:.3f}{wrong}"
     if outputs is None:
         return digit_text(image, terminal)
     return digit_with_bars(image, outputs, label, terminal)

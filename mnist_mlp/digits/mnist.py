@@ -102,7 +102,7 @@ def load_mnist(folder: str | Path, split: str = "train", progress: Progress | No
     shown, names = printable(folder), FILES[split]
     fault = f"holds no MNIST {split} digits" if Path(folder).is_dir() else "there is no such folder"
     raise NoDigitsError(
-        f"{shown}: {fault}; name with --data-dir a folder that has {names.csv}, or "
+        f"{shown}: {fault}; name a folder (--data-dir) that has {names.csv}, or "
         f"{' and '.join(names.archives)}, or run: mnist-mlp download --data-dir {quoted(shown)}"
     )
 

@@ -142,7 +142,7 @@ def seeds_in(folder: Path) -> list[Path]:
 def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     """Find a model file: the one named, that of the run named, or that of the newest run.
 
-    Of a run with repeats, the first seed's model is taken.
+    Of a run with repeats, or of the chosen setting of a sweep, the first seed's model is taken.
 
     Raises:
         RunError: if there is none.
@@ -152,7 +152,7 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
         raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
     if not place.is_dir():
         return place
-    for folder in [place, *seeds_in(place)]:
+    for folder in [place, *seeds_in(place), *seeds_in(place / "chosen")]:
         if (folder / MODEL).exists():
             return folder / MODEL
     raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")

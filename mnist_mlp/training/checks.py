@@ -117,9 +117,9 @@ def _wrong_labels(images: NDArray[np.uint8], labels: NDArray[np.uint8], role: st
             "last column of the file; put them into the first"
         )
     elif len(missing):
-        names = ", ".join(map(str, missing))
-        effect = "the network cannot learn it" if role == "training" else "the accuracy says nothing of it"
-        yield f"no {role} digit has the label {names}, so {effect}: the file may be small or incomplete"
+        names, them = ", ".join(map(str, missing)), "them" if len(missing) > 1 else "it"
+        effect = "the network cannot learn" if role == "training" else "the accuracy says nothing of"
+        yield f"no {role} digit is a {names}, so {effect} {them}: the file may be small or incomplete"
 
 
 def _few_or_sorted(labels: NDArray[np.uint8]) -> Iterator[str]:

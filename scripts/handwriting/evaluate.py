@@ -7,6 +7,7 @@ while the steps are changed, with other random seeds and the last 2,000 training
 """
 
 import argparse
+import sys
 from collections.abc import Callable
 from functools import partial
 from io import BytesIO
@@ -23,6 +24,7 @@ from mnist_mlp.digits import glyph, ink, photo
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.digits.mnist import load_mnist
 from mnist_mlp.digits.nondigits import HELD_OUT, draw_nondigits
+from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import find_model, load_model
 from scripts.handwriting.sheets import Drawn, mnist_hand, on_canvas, photo_of, stroke_hand
@@ -197,4 +199,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except MnistMlpError as error:
+        sys.exit(f"{error}")

@@ -21,6 +21,7 @@ def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
     assert Path("page.html").read_text("utf-8") == page
     assert "What an output is worth" in page
     assert "What it withstands" not in page
+    assert call("report", "nosuch").line == "nosuch: there is no such run; name a run's folder"
 
 
 def test_it_is_opened_in_the_browser_where_there_is_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -84,6 +84,18 @@ def test_a_digit_stands_beside_distorted_ones(
     assert np.mean(alike) > 0.25  # of many draws 0.40 at least; transposed, 0.14 at most
 
 
+def test_the_answer_beside_distorted_ones_is_that_to_the_digit_itself(
+    run: Path, few_test_digits: Digits
+) -> None:
+    answer = Network.load(run / "model.safetensors").predict(scale_pixels(few_test_digits.images[:1]))[0]
+    images, labels = few_test_digits.images[[0, 0]], np.array([answer, 9 - answer], np.uint8)
+    write_csv(Digits(images, labels), "twice.csv")
+    for index, wrong in enumerate(("", f"; wrong, it is {9 - answer}")):
+        shown = call("show-digit", index, "--csv", "twice.csv", "--model", run, "--distort")
+        last = shown.out.splitlines()[-1]
+        assert re.fullmatch(rf"the first, not distorted: answer {answer}, output 0\.\d+{wrong}", last)
+
+
 def test_colors_are_for_terminals_that_want_them(
     run: Path, test_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -79,6 +79,9 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     (command,) = re.findall(r"(?m)^  mnist-mlp (train .*)$", shown.err)
     again = call(*shlex.split(command), "--quiet", "--out", "again")
     assert again.code == 0
+    assert "one network a setting" not in shown.out
+    for command in ("evaluate", "report"):  # take the chosen network where the sweep is named
+        assert "out/chosen: several seeds; taking the first, seed-1" in call(command, "out").err
     assert json.loads(Path("again/scorecard.json").read_text())["recipe"]["hidden"] == int(best["hidden"])
 
 
@@ -128,6 +131,7 @@ def test_a_recipe_file_may_hold_lists_and_tables() -> None:
         f"hidden={hidden}{more}" for hidden in (5, 6) for more in ("", ",momentum=0,schedule=constant")
     }
     assert "hidden=5/seed-1/mistakes.png" in files(out)
+    assert "one network a setting does not show how much chance matters; --repeats 3 does\n" in shown.out
     assert load_recipe(str(out / "hidden=5" / "seed-1" / "recipe.toml")).learning_rate == 0.2
 
 

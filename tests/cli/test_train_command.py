@@ -161,7 +161,7 @@ def test_digits_that_are_not_there_are_named_with_what_to_do(run: Path) -> None:
     for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
         assert call(*arguments, "--data-dir", "empty").line.startswith("empty: holds no MNIST t")
     line = call("train", "--offline", "--data-dir", "my data").line
-    assert line.startswith("my data: there is no such folder; name with --data-dir a folder that has mnist_")
+    assert line.startswith("my data: there is no such folder; name a folder (--data-dir) that has mnist_")
     assert line.endswith('run: mnist-mlp download --data-dir "my data"')
 
 

@@ -103,11 +103,11 @@ def test_a_folder_without_digits(tmp_path: Path) -> None:
     with pytest.raises(NoDigitsError) as caught:
         load_mnist(tmp_path, "test")
     assert str(caught.value) == (
-        f"{tmp_path}: holds no MNIST test digits; name with --data-dir a folder that has mnist_test.csv, or "
+        f"{tmp_path}: holds no MNIST test digits; name a folder (--data-dir) that has mnist_test.csv, or "
         "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, or run: "
         f"mnist-mlp download --data-dir {tmp_path}"
     )
-    with pytest.raises(NoDigitsError, match="absent: there is no such folder; name with --data-dir"):
+    with pytest.raises(NoDigitsError, match="absent: there is no such folder; name a folder"):
         load_mnist(tmp_path / "absent")
     write_idx(random_digits(2), tmp_path)[1].unlink()
     with pytest.raises(NoDigitsError, match="holds no MNIST train digits"):

@@ -1,6 +1,8 @@
 """The table of recipes side by side."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from statistics import fmean
 
@@ -45,3 +47,12 @@ def test_recipes_stand_side_by_side_as_means_over_their_seeds(
         "shifted along an axis, 1 pixel",
         "shifted along an axis, 2 pixels",
     ]
+
+
+@pytest.mark.parametrize("script", ["scripts.ladder", "scripts.handwriting.evaluate"])
+def test_a_folder_that_is_not_there_is_one_line(script: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", script, "none"], capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
+    assert "No such file" in ended.stderr or "there is no such folder" in ended.stderr
