@@ -6,7 +6,7 @@ A network that reads MNIST well reads other digits only if they are treated alik
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,8 @@ class Glyph:
     """
 
     box: tuple[int, int, int, int]
-    image: NDArray[np.uint8]
-    steps: Mapping[str, NDArray[np.uint8]]
+    image: NDArray[np.uint8] = field(repr=False)
+    steps: Mapping[str, NDArray[np.uint8]] = field(repr=False)
 
 
 def bring_to_mnist(contrast: Contrast, stroke: tuple[float, float] = STROKE) -> dict[str, NDArray[np.uint8]]:

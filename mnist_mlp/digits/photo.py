@@ -39,7 +39,7 @@ class Sheet:
     """
 
     size: tuple[int, int]
-    picture: NDArray[np.uint8]
+    picture: NDArray[np.uint8] = field(repr=False)
     lines: list[list[Glyph]] = field(default_factory=list)
 
     @property

@@ -127,6 +127,7 @@ def test_a_page_is_read_by_lines_from_left_to_right() -> None:
         page.paste(drawn((90, 130), (15, 15)), (x, y))
     lines = read(page.rotate(-3, fillcolor=255, resample=Image.Resampling.BICUBIC)).lines
     assert [len(line) for line in lines] == [3, 2]
+    assert str(lines[1][0]) == f"Glyph(box={lines[1][0].box})"  # without its pixels
     for line in lines:
         assert [glyph.box[0] for glyph in line] == sorted(glyph.box[0] for glyph in line)
     assert lines[0][0].box[1] < lines[1][0].box[1]
