@@ -117,7 +117,8 @@ def _wrong_labels(images: NDArray[np.uint8], labels: NDArray[np.uint8], role: st
             "last column of the file; put them into the first"
         )
     elif len(missing):
-        names, them = ", ".join(map(str, missing)), "them" if len(missing) > 1 else "it"
+        names = " or ".join(", ".join(map(str, missing)).rsplit(", ", 1))
+        them = "them" if len(missing) > 1 else "it"
         effect = "the network cannot learn" if role == "training" else "the accuracy says nothing of"
         yield f"no {role} digit is a {names}, so {effect} {them}: the file may be small or incomplete"
 

@@ -48,7 +48,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "turned": (with_images(lambda i: i[:, ::-1, ::-1]), "MNIST's more when turned upside down: "),
     "label last": (labels_from_the_last_column, "0 to 9: the labels may be in the last column"),
     "one class missing": (lambda digits: without([4], digits), "no _ digit is a 4, so "),
-    "two missing": (lambda digits: without([3, 8], digits), "no _ digit is a 3, 8, so "),
+    "two missing": (lambda digits: without([3, 8], digits), "no _ digit is a 3 or 8, so "),
     "alike": (with_images(np.ones_like), "all _ images are the same: "),
 }
 
@@ -103,10 +103,10 @@ def test_nothing_more_is_said_of_few_or_uneven_or_single_digits(mnist_test: Digi
     assert examine_digits(uneven, role="training") == []
     (single,) = examine_digits(mnist_test[:1], role="test")
     assert single.startswith(
-        "no test digit is a 0, 1, 2, 3, 4, 5, 6, 8, 9, so the accuracy says nothing of them: "
+        "no test digit is a 0, 1, 2, 3, 4, 5, 6, 8 or 9, so the accuracy says nothing of them: "
     )
     (zeros,) = examine_digits(without(list(range(1, 10)), mnist_test), role="test")
-    assert zeros.startswith("no test digit is a 1, 2, 3, 4, 5, 6, 7, 8, 9, so ")
+    assert zeros.startswith("no test digit is a 1, 2, 3, 4, 5, 6, 7, 8 or 9, so ")
 
 
 def test_nothing_is_said_of_noise_nor_of_digits_that_lie_both_ways(mnist_test: Digits) -> None:
