@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_info
 
 from mnist_mlp import load_mnist
 from mnist_mlp.report.machine import machine_facts
-from scripts.benchmark import growth, learning, programs, several
+from scripts.benchmark import growth, learning, page, programs, several
 from scripts.benchmark.measure import ROOT, Setup
 from scripts.benchmark.rivals import installed
 from scripts.benchmark.table import Comparison, Result, markdown, save_plot
@@ -41,6 +41,7 @@ PARTS = {
     "distorting": learning.distorting,
     "growth": growth.growth,
     "several": several.several,
+    "page": page.page,
 }
 
 REMARKS = """

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import partial
 from io import BytesIO
 from itertools import zip_longest
+from math import ceil
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -148,7 +149,7 @@ def show_failures(drawn: list[Drawn], network: Network) -> Image.Image:
             text = "\n".join(wrong[:2])
             ImageDraw.Draw(picture).text((left, top + 162), text, fill="black", font_size=12)
             place += 1
-    return picture.quantize(64)
+    return picture.crop((0, 0, 1000, 200 * ceil(place / 4))).quantize(64)
 
 
 def print_table(columns: list[str], rows: dict[str, list[str]]) -> None:

@@ -1,7 +1,6 @@
 """Drawing on the page with mouse, finger and keys, in a real browser."""
 
 import re
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import cycle
@@ -194,12 +193,3 @@ def test_a_cell_of_the_confusion_matrix_shows_its_digits(chromium: "Browser", fa
         assert page.locator("#cell .tile").count() == len(alike)
         page.locator("#cell .tile").first.click()
         assert answer(page) == str(mistake.predicted)
-
-
-def test_answering_keeps_up_with_drawing(chromium: "Browser", fast: Run) -> None:
-    """Far above the few milliseconds that it takes, for busy machines."""
-    with opened(chromium, fast, **DESKTOP) as page:
-        start = time.monotonic()
-        draw_with_mouse(page, TEMPLATES[8][0])
-        assert time.monotonic() - start < 5
-        assert int(page.locator("html").get_attribute("data-ready") or 0) < 5000

@@ -33,7 +33,7 @@ def run_python(*arguments: str | Path) -> str:
     [
         ("online predictions", ["online training by `tutorial`", "100 at once", "a prediction alone"]),
         ("tutorial reading help", ["whole `tutorial`, 1 epoch", "reading the training CSV", "--help"]),
-        ("distorting", ["distorting, one thread"]),
+        ("distorting page", ["distorting, one thread", "the page: writing it"]),
         pytest.param("fast batches", ["`fast`, first run"], marks=pytest.mark.slow),
         pytest.param("growth", ["training by `fast`, 300 to 600 samples"], marks=pytest.mark.slow),
     ],
