@@ -152,6 +152,8 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run(tmp_path: 
     (runs / "c" / "seed-10" / "model.safetensors").touch()
     assert find_model(None, runs) == ninth
     line = refused(find_model, runs / "unfinished", runs)
+    assert line.endswith(f"is not finished; go on with mnist-mlp train --resume {runs / 'unfinished'}")
+    line = refused(find_model, runs / "evaluated", runs)
     assert line.endswith("holds no model.safetensors; name a model file or a finished run")
 
 
