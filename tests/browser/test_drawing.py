@@ -94,6 +94,7 @@ def test_drawn_digits_are_read(chromium: "Browser", fast: Run, device: dict[str,
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("device", [DESKTOP, PHONE], ids=["mouse", "touch"])
 @pytest.mark.parametrize(("recipe", "at_least"), [("fast", (0.97, 0.88)), ("best", (0.98, 0.93))])
 def test_many_drawn_digits_are_read(
