@@ -195,7 +195,7 @@ def withstands(card: Scorecard) -> str:
     )
     return (
         f'<section id="withstands"><h2>What it withstands</h2><p class="note">{note}</p>'
-        f'<div class="wide">{_drawing(draw, (9.6, 7.0), told)}</div></section>'
+        f'<div class="wide" tabindex="0">{_drawing(draw, (9.6, 7.0), told)}</div></section>'
     )
 
 
