@@ -8,7 +8,7 @@ from typing import Any
 from scipy.special import bdtr, stdtr
 
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
-from mnist_mlp.report.sweeps import label, value_label
+from mnist_mlp.report.sweeps import label, varied
 from mnist_mlp.report.tables import Table, csv_text
 
 _CHANCE = 0.05  # a difference that is less likely by chance counts as more than chance
@@ -116,8 +116,7 @@ def _in_words(p: float) -> str:
 
 def differences(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """For each run its settings that are not the same in all runs."""
-    names = dict.fromkeys(name for run in runs for name in run.settings)
-    differing = [n for n in names if len({value_label(run.settings.get(n)) for run in runs}) > 1]
+    differing = varied(runs)
     return [{name: run.settings[name] for name in differing if name in run.settings} for run in runs]
 
 

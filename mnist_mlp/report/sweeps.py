@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Any
+from typing import Any, Protocol
 
 from mnist_mlp.report.scorecard import percent
 from mnist_mlp.report.tables import Table, csv_text
@@ -13,6 +13,14 @@ Settings = Mapping[str, Any]
 
 _MOST_COLUMNS = 4
 AS_GOOD = "as good: less than 2 standard errors of the difference below the best"
+
+
+class HasSettings(Protocol):
+    """A run, or the networks of one setting."""
+
+    @property
+    def settings(self) -> Settings:
+        """By name."""
 
 
 @dataclass(frozen=True)
@@ -111,10 +119,10 @@ def table(rows: Sequence[Row]) -> Table:
     return [*columns, "mean", "deviation", "networks", "time", ""], cells
 
 
-def varied(rows: Sequence[Row]) -> list[str]:
+def varied(rows: Sequence[HasSettings]) -> list[str]:
     """The settings that are not the same in all rows, in the order in which they were given."""
     names = dict.fromkeys(name for row in rows for name in row.settings)
-    return [name for name in names if len({label({name: row.settings.get(name)}) for row in rows}) > 1]
+    return [name for name in names if len({value_label(row.settings.get(name)) for row in rows}) > 1]
 
 
 def to_csv(entries: Sequence[Entry]) -> str:

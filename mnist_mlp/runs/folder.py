@@ -155,7 +155,7 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     for folder in [place, *seeds_in(place), *seeds_in(place / "chosen")]:
         if (folder / MODEL).exists():
             return folder / MODEL
-    if (place / PLAN).exists():
+    if (place / PLAN).exists() and not is_finished(place):
         shown = printable(place)
         raise RunError(f"{shown}: is not finished; go on with mnist-mlp train --resume {quoted(shown)}")
     raise RunError(f"{printable(place)}: holds no {MODEL}; name a model file or a finished run")

@@ -76,8 +76,7 @@ def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None
     card, network, threshold, history = result.card, result.network, result.threshold, result.history
     write_text(job.folder / HISTORY, history_to_csv(history))
     network.save(job.folder / MODEL, {"recipe": card.recipe, "data": card.data, "threshold": threshold})
-    digits, held_out = data.to_score(job.recipe.validation), data.split(job.recipe.validation)[1]
-    write_scores(job.folder, Scored(card, network, digits, threshold, history, held_out), pictures=pictures)
+    write_scores(job.folder, _scored_on(data, card, network, threshold, history), pictures=pictures)
     tidy(job.folder, finished=True)
 
 
@@ -107,9 +106,19 @@ def page_of(folder: Path, data: Data) -> str:
     history = history_from_csv(read_text(folder / HISTORY)) if (folder / HISTORY).exists() else []
     if dict(card.data) != data.files:
         raise RunError(f"{printable(folder)}: was scored on other digits; name them with --data-dir")
+    return _scored_on(data, card, model.network, model.threshold, history).page(folder)
+
+
+def _scored_on(
+    data: Data,
+    card: Scorecard,
+    network: Network,
+    threshold: float | None,
+    history: Sequence[EpochRecord],
+) -> Scored:
+    """A run's network with the digits that it was scored on, and those that its recipe holds out."""
     count = int(card.recipe.get("validation", 0))
-    digits, held_out = data.to_score(count), data.split(count)[1]
-    return Scored(card, model.network, digits, model.threshold, history, held_out).page(folder)
+    return Scored(card, network, data.to_score(count), threshold, history, data.split(count)[1])
 
 
 def _draw(folder: Path, scored: Scored) -> list[str]:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mnist_mlp.report.page import render_page
 from mnist_mlp.runs.score import score
@@ -11,7 +12,10 @@ from scripts.benchmark.measure import Setup, in_turn, seconds
 from scripts.benchmark.rivals import installed
 from scripts.benchmark.table import Figure, Result, spread
 
-_BROWSERS = ("chromium-headless-shell", "chromium", "google-chrome")
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Playwright
+
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 # One digit answered 200 times, and drawn anew 200 times with all that changes on the page: milliseconds each.
 _ANSWERS = """async () => {
     const { network } = unpackNetwork(facts.layers, await unpacked(facts.payload));
@@ -25,6 +29,12 @@ _ANSWERS = """async () => {
     }
     return times;
 }"""
+
+
+def launch(playwright: "Playwright", program: str) -> "Browser":
+    """Start an installed Chromium."""
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # which Chromium asks for from root
+    return playwright.chromium.launch(executable_path=program, args=arguments)
 
 
 def page(setup: Setup) -> list[Result]:
@@ -41,15 +51,14 @@ def page(setup: Setup) -> list[Result]:
         Figure("the page: size", f"{len(content.encode()) / 1000:.0f} kB"),
         Figure("the page: writing it", f"{spread(writing)} s"),
     ]
-    program = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if not (program and installed("playwright")):
         return figures
     from playwright.sync_api import sync_playwright  # noqa: PLC0415 - an extra
 
     ready, answers = [], []
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # which Chromium asks for from root
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = launch(playwright, program)
         for _ in range(setup.rounds):
             tab = browser.new_page()
             tab.goto(file.as_uri())

@@ -18,11 +18,10 @@ from mnist_mlp.report.page import render_page
 from mnist_mlp.report.scorecard import Scorecard
 from mnist_mlp.training.recipe import RECIPES, Recipe
 from mnist_mlp.training.trainer import train
+from scripts.benchmark.page import BROWSERS, launch
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 @dataclass(frozen=True)
@@ -38,13 +37,12 @@ class Run:
 def chromium() -> Iterator["Browser"]:
     """Chromium; a test is skipped where there is none, but not where MNIST_MLP_BROWSER names one."""
     named = os.environ.get("MNIST_MLP_BROWSER")
-    program = named or next(filter(None, map(shutil.which, PROGRAMS)), None)
+    program = named or next(filter(None, map(shutil.which, BROWSERS)), None)
     if not program:
         pytest.skip("there is no Chromium; set MNIST_MLP_BROWSER to its path")
     api = import_module("playwright.sync_api") if named else pytest.importorskip("playwright.sync_api")
     with api.sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []  # which Chromium asks for from root
-        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        browser = launch(playwright, program)
         yield browser
         browser.close()
 
