@@ -37,7 +37,8 @@ def evaluate(
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.runs import folder as folders
-    from mnist_mlp.runs.results import Scored, write_scores
+    from mnist_mlp.runs.job import Result
+    from mnist_mlp.runs.results import write_scores
     from mnist_mlp.runs.score import score
     from mnist_mlp.training.checks import examine_digits
 
@@ -63,7 +64,7 @@ def evaluate(
         )
     if out is not None:
         folders.make_folder(out)
-        write_scores(out, Scored(card, trained.network, digits, trained.threshold))
+        write_scores(out, Result(trained.network, [], card, trained.threshold), digits)
     if json:
         screen.raw(card.to_json().rstrip())
         return

@@ -3,11 +3,14 @@
 `run.json`, the plan, comes first. Each epoch rewrites `history.csv` and the checkpoint. The results come last
 and `scorecard.json` at the very end, so a folder that has one holds a finished run. With repeats, each seed
 has such a folder of its own below, and the scorecard of their means stands above them.
+
+All functions raise StorageError where a file or folder cannot be made, read or written.
 """
 
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -27,38 +30,22 @@ _RESULTS = (*_SCORES, MODEL, CHECKPOINT, HISTORY, "learning_curve.png", "recipe.
 
 
 def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
-    """Make a folder of its own for a run that starts now, ``runs/<UTC time>-<recipe>``.
-
-    Raises:
-        StorageError: if it cannot be made.
-    """
+    """Make a folder of its own for a run that starts now, ``runs/<UTC time>-<recipe>``."""
     make_folder(runs)
-    stem, i = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}", 1
-    while True:
-        folder = runs / (f"{stem}-{i}" if i > 1 else stem)
-        try:
-            folder.mkdir()
-            return folder
-        except FileExistsError:
-            i += 1
-        except OSError as error:
-            raise _cannot_make(folder, error) from None
+    stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}"
+    names = chain([stem], (f"{stem}-{i}" for i in count(2)))
+    return next(runs / name for name in names if make_folder(runs / name))
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder and those above it where they are missing.
-
-    Raises:
-        StorageError: if that cannot be done.
-    """
+def make_folder(folder: Path) -> bool:
+    """Make a folder and those above it where they are missing; tell whether it was missing."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True)
     except OSError as error:
-        raise _cannot_make(folder, error) from None
-
-
-def _cannot_make(folder: Path, error: OSError) -> StorageError:
-    return StorageError(f"{printable(folder)}: cannot be made: {describe(error)}")
+        if not folder.is_dir():
+            raise StorageError(f"{printable(folder)}: cannot be made: {describe(error)}") from None
+        return False
+    return True
 
 
 def check_free(folder: Path, *, force: bool) -> None:
@@ -101,9 +88,6 @@ def prepare(folder: Path, plan: Plan) -> None:
     """Make a folder ready for a new run: remove an older run's files, and write down what is asked.
 
     At every moment the folder is empty or holds a run, so that a process killed here can be started again.
-
-    Raises:
-        StorageError: if the folder cannot be made or written.
     """
     make_folder(folder)
     try:

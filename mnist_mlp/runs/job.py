@@ -16,7 +16,7 @@ from mnist_mlp.runs.folder import CHECKPOINT, HISTORY
 from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.score import score
 from mnist_mlp.training.checks import examine_network
-from mnist_mlp.training.history import EpochRecord, HistoryError, history_to_csv
+from mnist_mlp.training.history import EpochRecord, HistoryError, best_epoch, history_to_csv
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.scoring import outputs_for, threshold_for
 from mnist_mlp.training.trainer import Progress, Trainer, TrainingError
@@ -92,16 +92,22 @@ class Result:
 
     Attributes:
         network: as trained.
-        history: a record of each epoch.
+        history: a record of each epoch; none where they are not known.
         card: its scores.
         threshold: an output below it is no answer; it leaves 1 % of the held-out digits open. Where none are
             held out it is found on the last 10,000 training digits, of which the network is a little surer.
+            None where it is not known.
     """
 
     network: Network
     history: list[EpochRecord]
     card: Scorecard
-    threshold: float
+    threshold: float | None
+
+    @property
+    def kept_epoch(self) -> int | None:
+        """The epoch whose weights are kept by early stopping; None without it."""
+        return best_epoch(self.history) if self.card.recipe.get("patience") else None
 
 
 @dataclass(frozen=True)

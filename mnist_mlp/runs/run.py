@@ -1,4 +1,8 @@
-"""Carrying out a run in its folder: one training, or several with random seeds that count up."""
+"""Carrying out a run in its folder: one training, or several with random seeds that count up.
+
+All functions raise MnistMlpError where something is in the way; what is finished, and what the checkpoints
+hold, stays.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -22,11 +26,7 @@ OnDone = Callable[[Job, Result | MnistMlpError], object]
 
 
 def carry_out(folder: Path, plan: Plan, data: Data, callbacks: Callbacks = SILENT) -> Scorecard:
-    """Do what is left to do of a run of one training, and write the results into its folder.
-
-    Raises:
-        MnistMlpError: if something is in the way; what the checkpoint holds stays.
-    """
+    """Do what is left to do of a run of one training, and write the results into its folder."""
     for warning in _examine(data):
         callbacks.on_warning(warning)
     job = Job(plan.recipe, folder)
@@ -51,9 +51,6 @@ def carry_out_repeats(
         places: how many networks are trained at once, each by a worker with one BLAS thread.
         on_warning: told what may be wrong with the digits.
         on_done: told of each training as it ends.
-
-    Raises:
-        MnistMlpError: if something is in the way; what is finished, and what the checkpoints hold, stays.
     """
     for warning in _examine(data):
         on_warning(warning)
@@ -85,9 +82,6 @@ def train_all(
         start: starts the engine that trains.
         on_done: told what became of each, see `run_all`.
         pictures: whether pictures are drawn for each.
-
-    Raises:
-        MnistMlpError: if something is in the way of all.
     """
     left = [replace(job, checkpoint_seconds=_CHECKPOINT_SECONDS) for job in jobs if not prepare_job(job)]
     if not left:
@@ -100,12 +94,7 @@ def train_all(
 
 
 def prepare_job(job: Job) -> bool:
-    """Make the folder of a job ready for it, and tell whether the job is finished there already.
-
-    Raises:
-        RunError: if the folder is a link, perhaps out of the run's folder.
-        StorageError: if it cannot be made or written.
-    """
+    """Make the folder of a job ready for it, and tell whether the job is finished there already."""
     if job.folder.is_symlink():
         raise RunError(f"{printable(job.folder)}: is a link, perhaps out of the run's folder; remove it")
     make_folder(job.folder)
@@ -117,12 +106,7 @@ def prepare_job(job: Job) -> bool:
 
 
 def card_of(job: Job, data: Data) -> Scorecard:
-    """Read the scorecard of a finished job.
-
-    Raises:
-        RunError: if it is broken, or of another recipe or other digits.
-        StorageError: if it cannot be read.
-    """
+    """Read the scorecard of a finished job; RunError if it is of another recipe or other digits."""
     card = read_card(job.folder)
     found = {"recipe": card.recipe, "data": card.data}
     check_identity(job.folder / SCORECARD, found, identity_of(job.recipe, data))

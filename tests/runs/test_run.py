@@ -122,6 +122,7 @@ def test_the_threshold_leaves_one_percent_of_the_held_out_digits_open(data: Data
     for held_out, known in ((200, data.train[200:]), (0, data.train)):
         result = run_one(Job(replace(SMALL, validation=held_out), tmp_path / "none", None), data)
         largest = result.network.forward(scale_pixels(known.images)).max(axis=1)
+        assert result.threshold is not None
         least, most = result.threshold - 0.005, result.threshold + 0.005  # it is told in hundredths
         assert (largest < least).mean() <= 0.01 <= (largest <= most).mean()
 
