@@ -33,8 +33,8 @@ def compare(
     from mnist_mlp.runs.results import read_cards
 
     screen = Screen()
-    found = [comparison.Run(str(run), read_cards(run)) for run in runs]
-    found.sort(key=lambda run: -run.accuracy)
+    found = [comparison.Run(read_cards(run), str(run)) for run in runs]
+    found.sort(key=lambda run: -run.mean)
     difference = comparison.difference(*found) if len(found) == 2 else None
     if csv is not None:
         write_text(csv, comparison.to_csv(found))

@@ -18,7 +18,7 @@ def show_scorecard(screen: Screen, card: Scorecard) -> None:
     screen.result(f"{card.correct:,} of {card.total:,} digits right, {card.total - card.correct:,} wrong\n")
     screen.table(*digits_table(card))
     if confused := card.most_confused(6):
-        pairs = ", ".join(f"{pair.label} as {pair.predicted} ({pair.count})" for pair in confused)
+        pairs = ", ".join(f"{digit} as {answer} ({count})" for digit, answer, count in confused)
         screen.result()
         screen.paragraph(f"most often taken for another: {pairs}")
     if answers := card.more.get("answers"):

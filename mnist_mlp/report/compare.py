@@ -7,52 +7,36 @@ from typing import Any
 
 from scipy.special import bdtr, stdtr
 
-from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, percent
+from mnist_mlp.report.scorecard import RepeatedScorecard, percent
 from mnist_mlp.report.sweeps import label, varied
 from mnist_mlp.report.tables import Table, csv_text
 
 _CHANCE = 0.05  # a difference that is less likely by chance counts as more than chance
 
 
-@dataclass(frozen=True)
-class Run:
-    """A finished run.
-
-    Attributes:
-        name: as the person named it.
-        cards: a scorecard for each network; several with repeats.
-    """
+@dataclass(frozen=True, eq=False)
+class Run(RepeatedScorecard):
+    """A finished run, by the name that the person gave it."""
 
     name: str
-    cards: Sequence[Scorecard]
-
-    @property
-    def accuracy(self) -> float:
-        """The mean accuracy of its networks, 0 to 1."""
-        return RepeatedScorecard(self.cards).mean
-
-    @property
-    def deviation(self) -> float | None:
-        """The sample standard deviation of the accuracies, None with one network."""
-        return RepeatedScorecard(self.cards).standard_deviation
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 95 % interval of the accuracy of one network; None with several, which have a deviation."""
-        return self.cards[0].confidence_interval if len(self.cards) == 1 else None
+        return self.runs[0].confidence_interval if len(self.runs) == 1 else None
 
     @property
     def settings(self) -> dict[str, Any]:
         """The recipe, without the seed where repeats count it up."""
-        recipe = dict(self.cards[0].recipe)
-        if len(self.cards) > 1:
+        recipe = dict(self.runs[0].recipe)
+        if len(self.runs) > 1:
             recipe.pop("seed", None)
         return recipe
 
     @property
     def data(self) -> object:
         """Equal for runs of the same data: SHA-256 of the files, and how many of each digit were scored."""
-        return sorted(self.cards[0].data.values()), self.cards[0].confusion.sum(axis=1).tolist()
+        return sorted(self.runs[0].data.values()), self.runs[0].confusion.sum(axis=1).tolist()
 
 
 @dataclass(frozen=True)
@@ -79,15 +63,15 @@ def difference(first: Run, second: Run) -> Difference | None:
     """
     if first.data != second.data:
         return None
-    if len(first.cards) == len(second.cards) == 1:
+    if len(first.runs) == len(second.runs) == 1:
         return _mcnemar(first, second)
-    if first.deviation is None or second.deviation is None:
+    if first.standard_deviation is None or second.standard_deviation is None:
         return None
     return _welch(first, second)
 
 
 def _mcnemar(first: Run, second: Run) -> Difference:
-    wrong_first, wrong_second = ({m.index for m in run.cards[0].mistakes} for run in (first, second))
+    wrong_first, wrong_second = ({m.index for m in run.runs[0].mistakes} for run in (first, second))
     only_first, only_second = len(wrong_second - wrong_first), len(wrong_first - wrong_second)
     # Under chance each digit that one of them alone got right is a toss of a coin.
     p = min(1.0, 2 * float(bdtr(min(only_first, only_second), only_first + only_second, 0.5)))
@@ -96,13 +80,13 @@ def _mcnemar(first: Run, second: Run) -> Difference:
 
 
 def _welch(first: Run, second: Run) -> Difference:
-    parts = [(run.deviation or 0.0) ** 2 / len(run.cards) for run in (first, second)]
-    error, distance = sqrt(sum(parts)), first.accuracy - second.accuracy
+    parts = [(run.standard_deviation or 0.0) ** 2 / len(run.runs) for run in (first, second)]
+    error, distance = sqrt(sum(parts)), first.mean - second.mean
     if error == 0:
         p = float(distance == 0)
     else:
         freedom = sum(parts) ** 2 / sum(
-            part**2 / (len(run.cards) - 1) for part, run in zip(parts, (first, second), strict=True)
+            part**2 / (len(run.runs) - 1) for part, run in zip(parts, (first, second), strict=True)
         )
         p = 2 * float(stdtr(freedom, -abs(distance) / error))
     what = f"the means differ by {percent(abs(distance))}"
@@ -116,7 +100,7 @@ def _in_words(p: float) -> str:
 
 def differences(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """For each run its settings that are not the same in all runs."""
-    differing = varied(runs)
+    differing = varied([run.settings for run in runs])
     return [{name: run.settings[name] for name in differing if name in run.settings} for run in runs]
 
 
@@ -126,11 +110,11 @@ def to_dicts(runs: Sequence[Run]) -> list[dict[str, Any]]:
     return [
         {
             "run": run.name,
-            "accuracy": run.accuracy,
+            "accuracy": run.mean,
             "low": run.interval and run.interval[0],
             "high": run.interval and run.interval[1],
-            "deviation": run.deviation,
-            "networks": len(run.cards),
+            "deviation": run.standard_deviation,
+            "networks": len(run.runs),
             "data": chr(ord("A") + kinds.index(str(run.data)) % 26),
             "differs": differs,
         }
@@ -156,7 +140,7 @@ def table(runs: Sequence[Run]) -> Table:
 def data_lines(runs: Sequence[Run]) -> list[str]:
     """For each letter of the data, what it stands for; nothing where all runs have the same."""
     firsts = {
-        record["data"]: run.cards[0] for record, run in zip(to_dicts(runs)[::-1], runs[::-1], strict=True)
+        record["data"]: run.runs[0] for record, run in zip(to_dicts(runs)[::-1], runs[::-1], strict=True)
     }
     if len(firsts) == 1:
         return []

@@ -100,7 +100,6 @@ def _trust(card: Scorecard) -> Iterable[str]:
 
 
 def _mistakes(card: Scorecard) -> Iterable[str]:
-    pairs = [(p.label, p.predicted, p.count) for p in card.most_confused()]
     counts = [
         (f"**{digit}**", *(count or "" for count in row)) for digit, row in enumerate(card.confusion.tolist())
     ]
@@ -108,7 +107,7 @@ def _mistakes(card: Scorecard) -> Iterable[str]:
         (m.index, m.label, m.predicted, f"{m.output:.3f}") for m in most_confident(card.mistakes, 10)
     ]
     yield "## Most frequent confusions"
-    yield _table(("true digit", "answer", "times"), pairs)
+    yield _table(("true digit", "answer", "times"), card.most_confused())
     yield "## Every answer"
     yield "Rows are true digits, columns are answers."
     yield _table(("", *range(10)), counts)

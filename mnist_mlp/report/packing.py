@@ -2,7 +2,6 @@
 
 import base64
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,26 +13,12 @@ _LARGEST = 2_000_000  # characters; a page with a larger network would open too 
 _KNOWN = {"sigmoid", "tanh", "relu", "linear", "softmax"}  # activations that digit.js computes
 
 
-@dataclass(frozen=True)
-class Packed:
-    """What the page's script is given.
-
-    Attributes:
-        layers: for each layer what `digit.js` must know to unpack and compute it; none where the network is
-            too large for a page, or has an activation that the script does not know.
-        payload: one zlib stream in base64: the layers, then the pictures, 784 bytes each.
-    """
-
-    layers: list[dict[str, Any]]
-    payload: str
-
-
 def pack(
     network: Network,
     images: NDArray[np.uint8],
     inputs: NDArray[np.floating],
     answers: NDArray[np.integer[Any]],
-) -> Packed:
+) -> tuple[list[dict[str, Any]], str]:
     """Pack a network and pictures, in as few bytes as leave the network's answers as they are.
 
     Weights become int16 with one float32 scale for each unit; where that would change one of the
@@ -44,6 +29,11 @@ def pack(
         images: (n, 28, 28), what the page shows.
         inputs: (n, 784), digits for which the answers must stay.
         answers: (n,), the network's answers to them.
+
+    Returns:
+        For each layer what `digit.js` must know to unpack and compute it, none where the network is too large
+        for a page or has an activation that the script does not know; and one zlib stream in base64: the
+        layers, then the pictures, 784 bytes each.
     """
     if set(network.activations) <= _KNOWN:
         for int16 in (True, False):
@@ -52,8 +42,8 @@ def pack(
             layers, stream = _pack_layers(network, int16=int16)
             payload = _compressed(stream + images.tobytes())
             if len(payload) <= _LARGEST:
-                return Packed(layers, payload)
-    return Packed([], _compressed(images.tobytes()))
+                return layers, payload
+    return [], _compressed(images.tobytes())
 
 
 def _compressed(stream: bytes) -> str:

@@ -55,24 +55,24 @@ def render_page(
     images = digits.images[[index for index, *_ in shown]]
     if imagined is not None:
         images = np.concatenate([images, as_pixels(imagined)])
-    packed = pack(network, images, inputs, outputs.argmax(axis=1))
+    layers, payload = pack(network, images, inputs, outputs.argmax(axis=1))
     scored = (digits.labels, outputs)
     if held_out is not None and len(held_out):
         scored = (held_out.labels, network.forward(scale_pixels(held_out.images)))
     costs = costs_of_thresholds(*scored)
     facts = {
-        "layers": packed.layers,
+        "layers": layers,
         "shown": shown,
         "threshold": threshold,
         "costs": costs,
-        "payload": packed.payload,
+        "payload": payload,
     }
     return _filled_template(
         title=sections.text(f"{percent(card.accuracy)} of digits read right"),
         run=sections.text(" · ".join(sections.run_in_words(card, network, name))),
         **sections.headline(card),
-        paper="" if packed.layers else "hidden",
-        too_large="" if packed.layers else sections.TOO_LARGE,
+        paper="" if layers else "hidden",
+        too_large="" if layers else sections.TOO_LARGE,
         hidden_units=f"{sum(network.sizes[1:-1]):,}",
         scored=f"{len(scored[0]):,} {'test' if scored[0] is digits.labels else 'held-out'} digits",
         scored_total=str(len(scored[0])),

@@ -42,15 +42,6 @@ class DigitScore:
     support: int
 
 
-@dataclass(frozen=True, slots=True)
-class ConfusedPair:
-    """How many digits that were `label` were answered with `predicted`."""
-
-    label: int
-    predicted: int
-    count: int
-
-
 @dataclass(frozen=True, eq=False, repr=False)
 class Scorecard:
     """The answers of one network to one set of digits, and the facts about the run that made it.
@@ -139,15 +130,15 @@ class Scorecard:
             scores.append(DigitScore(digit, precision, recall, f1, support))
         return scores
 
-    def most_confused(self, limit: int = 10) -> list[ConfusedPair]:
-        """The most frequent kinds of mistake, the most frequent first."""
+    def most_confused(self, limit: int = 10) -> list[tuple[int, int, int]]:
+        """The most frequent kinds of mistake as label, answer and how many, the most frequent first."""
         pairs = [
-            ConfusedPair(label, predicted, int(self.confusion[label, predicted]))
-            for label in range(10)
-            for predicted in range(10)
-            if label != predicted and self.confusion[label, predicted]
+            (label, answer, count)
+            for label, counts in enumerate(self.confusion.tolist())
+            for answer, count in enumerate(counts)
+            if label != answer and count
         ]
-        return sorted(pairs, key=lambda pair: -pair.count)[:limit]
+        return sorted(pairs, key=lambda pair: -pair[2])[:limit]
 
     def to_json(self) -> str:
         """The scorecard as JSON text with a stable order of keys, ending in a newline."""
@@ -198,7 +189,7 @@ class Scorecard:
         seconds = {stage: float(taken) for stage, taken in record["seconds"].items()}
         seed = None if record["seed"] is None else int(record["seed"])
         card = cls(confusion, mistakes, {**record["recipe"]}, seed, seconds=seconds, **texts)
-        pairs = {(pair.label, pair.predicted): pair.count for pair in card.most_confused(limit=90)}
+        pairs = {(label, answer): count for label, answer, count in card.most_confused(limit=90)}
         if Counter((m.label, m.predicted) for m in mistakes) != pairs:
             raise ValueError("the mistakes are not those of the confusion matrix")
         known = card._to_dict()

@@ -37,7 +37,7 @@ def save_sweep_picture(path: Path, rows: Sequence[Row], digits: int) -> None:
     Raises:
         StorageError: if the file cannot be written.
     """
-    names = varied(rows)
+    names = varied([row.settings for row in rows])
     networks = max(len(row.scores) for row in rows)
     mean = f"mean ± standard deviation of {networks} networks, " if networks > 1 else ""
     note = f"{mean}{digits:,} held-out digits"
@@ -63,7 +63,7 @@ def save_sweep_picture(path: Path, rows: Sequence[Row], digits: int) -> None:
 
 def draw_curves(axes: "Axes", rows: Sequence[Row], across: str, note: str) -> "Axes":
     """Draw mean and deviation against a setting of numbers, one curve for each value of another setting."""
-    others = [name for name in varied(rows) if name != across]
+    others = [name for name in varied([row.settings for row in rows]) if name != across]
     curves: dict[str, list[Row]] = {}
     for row in sorted(rows, key=lambda row: float(row.settings[across])):
         if row.scores:
@@ -101,7 +101,7 @@ def draw_map(axes: "Axes", rows: Sequence[Row], note: str) -> "Axes":
     from matplotlib.colors import LinearSegmentedColormap, LogNorm  # noqa: PLC0415
     from matplotlib.patches import Rectangle  # noqa: PLC0415
 
-    across, up = varied(rows)
+    across, up = varied([row.settings for row in rows])
     xs, ys = _values(rows, across), _values(rows, up)
     wrong = np.ma.masked_invalid(np.full((len(ys), len(xs)), np.nan))
     places = [(ys.index(row.settings[up]), xs.index(row.settings[across])) for row in rows]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
-from typing import Any, Protocol
+from typing import Any
 
 from mnist_mlp.report.scorecard import percent
 from mnist_mlp.report.tables import Table, csv_text
@@ -13,14 +13,6 @@ Settings = Mapping[str, Any]
 
 _MOST_COLUMNS = 4
 AS_GOOD = "as good: less than 2 standard errors of the difference below the best"
-
-
-class HasSettings(Protocol):
-    """A run, or the networks of one setting."""
-
-    @property
-    def settings(self) -> Settings:
-        """By name."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ def summarize(entries: Iterable[Entry]) -> list[Row]:
 
 def table(rows: Sequence[Row]) -> Table:
     """Headings and cells of a table of settings, each in a column where they are few and in all rows."""
-    names = varied(rows)
+    names = varied([row.settings for row in rows])
     apart = len(names) <= _MOST_COLUMNS and all(row.settings.keys() >= set(names) for row in rows)
     columns = names if apart else ["setting"]
     cells = []
@@ -119,10 +111,10 @@ def table(rows: Sequence[Row]) -> Table:
     return [*columns, "mean", "deviation", "networks", "time", ""], cells
 
 
-def varied(rows: Sequence[HasSettings]) -> list[str]:
-    """The settings that are not the same in all rows, in the order in which they were given."""
-    names = dict.fromkeys(name for row in rows for name in row.settings)
-    return [name for name in names if len({value_label(row.settings.get(name)) for row in rows}) > 1]
+def varied(settings: Sequence[Settings]) -> list[str]:
+    """The names of those that are not the same in all settings, in the order in which they were given."""
+    names = dict.fromkeys(name for one in settings for name in one)
+    return [name for name in names if len({value_label(one.get(name)) for one in settings}) > 1]
 
 
 def to_csv(entries: Sequence[Entry]) -> str:

@@ -147,9 +147,9 @@ def test_weights_stay_float32_where_int16_would_change_an_answer() -> None:
     inputs = np.ones((1, 784), np.float32)
     none = np.empty((0, 28, 28), np.uint8)
     assert network.predict(inputs).tolist() == [3]
-    packed = pack(network, none, inputs, network.predict(inputs))
-    stream = zlib.decompress(base64.b64decode(packed.payload))
-    assert [layer["int16"] for layer in packed.layers] == [False]
+    layers, payload = pack(network, none, inputs, network.predict(inputs))
+    stream = zlib.decompress(base64.b64decode(payload))
+    assert [layer["int16"] for layer in layers] == [False]
     assert (np.frombuffer(stream, "<f4").reshape(10, 784) == W).all()
 
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from mnist_mlp.report.machine import machine_facts
 from mnist_mlp.report.markdown import scorecard_page
 from mnist_mlp.report.scorecard import (
-    ConfusedPair,
     DigitScore,
     Mistake,
     RepeatedScorecard,
@@ -52,8 +51,8 @@ def test_precision_recall_and_f1_by_hand() -> None:
 
 def test_the_most_frequent_and_the_most_confident_mistakes_come_first() -> None:
     card = card_for([4, 9, 9, 9, 7, 7, 1], [9, 4, 4, 4, 2, 2, 1])
-    assert card.most_confused() == [ConfusedPair(9, 4, 3), ConfusedPair(7, 2, 2), ConfusedPair(4, 9, 1)]
-    assert card.most_confused(limit=1) == [ConfusedPair(9, 4, 3)]
+    assert card.most_confused() == [(9, 4, 3), (7, 2, 2), (4, 9, 1)]
+    assert card.most_confused(limit=1) == [(9, 4, 3)]
 
     unsure, sure = Mistake(0, 1, 7, 0.4), Mistake(1, 1, 7, 0.99)
     assert most_confident([unsure, sure], limit=5) == [sure, unsure]

@@ -26,7 +26,7 @@ def card(wrong: set[int], digits: int = 100, **settings: object) -> Scorecard:
 def test_mistakes_are_compared_by_mcnemars_test() -> None:
     # 10 digits only the first got right, 2 only the second: the chance of at most 2 heads, or at most 2
     # tails, in 12 tosses is 2 x (1 + 12 + 66) / 4096.
-    first, second = Run("a", [card({0, 1, 50})]), Run("b", [card({50, *range(2, 12)})])
+    first, second = Run([card({0, 1, 50})], "a"), Run([card({50, *range(2, 12)})], "b")
     found = difference(first, second)
     assert found is not None
     assert found.p == pytest.approx(2 * 79 / 4096)
@@ -41,28 +41,28 @@ def test_mistakes_are_compared_by_mcnemars_test() -> None:
 
 def test_repeats_are_compared_by_welchs_test() -> None:
     # scipy.stats.ttest_ind([0.9, 0.91, 0.93], [0.94, 0.95, 0.95], equal_var=False): p = 0.0494
-    first = Run("a", [card(set(range(wrong))) for wrong in (10, 9, 7)])
-    second = Run("b", [card(set(range(wrong))) for wrong in (6, 5, 5)])
+    first = Run([card(set(range(wrong))) for wrong in (10, 9, 7)], "a")
+    second = Run([card(set(range(wrong))) for wrong in (6, 5, 5)], "b")
     found = difference(first, second)
     assert found is not None
     assert found.p == pytest.approx(0.04937228)
     assert found.sentence.startswith("the means differ by 3.33 %; that is more than chance: p = 0.049")
-    alike = Run("c", [card({1}), card({2})]), Run("d", [card({1, 2}), card({1, 3})])
+    alike = Run([card({1}), card({2})], "c"), Run([card({1, 2}), card({1, 3})], "d")
     assert [test.p for test in (difference(*alike), difference(alike[0], alike[0])) if test] == [0, 1]
 
 
 def test_runs_on_other_digits_or_of_one_and_several_networks_are_not_tested() -> None:
-    one = Run("a", [card({1})])
-    assert difference(one, Run("b", [replace(card({1}), data={"test.csv": "cd" * 32})])) is None
-    assert difference(one, Run("b", [card({1}, digits=99)])) is None
-    assert difference(one, Run("b", [card({1}), card({2})])) is None
+    one = Run([card({1})], "a")
+    assert difference(one, Run([replace(card({1}), data={"test.csv": "cd" * 32})], "b")) is None
+    assert difference(one, Run([card({1}, digits=99)], "b")) is None
+    assert difference(one, Run([card({1}), card({2})], "b")) is None
 
 
 def test_each_run_tells_all_settings_that_are_not_the_same_in_all() -> None:
     runs = [
-        Run("a", [card(set())]),
-        Run("b", [card(set(), hidden=50)]),
-        Run("c", [card(set(), learning_rate=0.2)]),
+        Run([card(set())], "a"),
+        Run([card(set(), hidden=50)], "b"),
+        Run([card(set(), learning_rate=0.2)], "c"),
     ]
     rate = RECIPE["learning_rate"]
     assert differences(runs) == [
@@ -75,17 +75,17 @@ def test_each_run_tells_all_settings_that_are_not_the_same_in_all() -> None:
 
 
 def test_a_table_shows_only_columns_that_tell_something() -> None:
-    one, other = Run("a", [card({1, 2})]), Run("b", [card({1})])
+    one, other = Run([card({1, 2})], "a"), Run([card({1})], "b")
     assert table([one, other]) == (
         ["run", "accuracy", "95 % interval"],
         [["a", "98.00 %", "93.00 % to 99.45 %"], ["b", "99.00 %", "94.55 % to 99.82 %"]],
     )
-    several = Run("c", [card({1}), card({1, 2, 3})])
+    several = Run([card({1}), card({1, 2, 3})], "c")
     assert table([several, several]) == (
         ["run", "accuracy", "deviation", "networks"],
         [["c", "98.00 %", "1.41 %", "2"]] * 2,
     )
-    elsewhere = Run("d", [replace(card({1}), data={"my.csv": "cd" * 32})])
+    elsewhere = Run([replace(card({1}), data={"my.csv": "cd" * 32})], "d")
     headings, cells = table([one, other, elsewhere])
     assert (headings[-1], [row[-1] for row in cells]) == ("data", ["A", "A", "B"])
     assert data_lines([one, other]) == []
@@ -96,10 +96,10 @@ def test_a_table_shows_only_columns_that_tell_something() -> None:
 
 
 def test_runs_are_written_for_programs() -> None:
-    runs = [Run("a", [card({1}, hidden=50)]), Run("b", [card(set(range(50))), card(set(range(50)))])]
+    runs = [Run([card({1}, hidden=50)], "a"), Run([card(set(range(50))), card(set(range(50)))], "b")]
     assert to_csv(runs) == (
         "run,accuracy,low,high,deviation,networks,data,differs\n"
-        f"a,0.99,{runs[0].cards[0].confidence_interval[0]},{runs[0].cards[0].confidence_interval[1]},,1,A,"
+        f"a,0.99,{runs[0].runs[0].confidence_interval[0]},{runs[0].runs[0].confidence_interval[1]},,1,A,"
         '"hidden=50,seed=1"\n'
         "b,0.5,,,0.0,2,A,hidden=200\n"
     )
