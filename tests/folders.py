@@ -20,3 +20,9 @@ RESULTS = {
 def files(folder: Path = Path()) -> set[str]:
     """All files in a folder and below, by their paths from it, with / between."""
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def models(folder: Path) -> dict[str, bytes]:
+    """The bytes of each model of a sweep, by its path."""
+    found = folder.glob("*=*/seed-*/model.safetensors")
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}

@@ -18,8 +18,8 @@ Mask = NDArray[np.floating[Any]]
 Hand = Callable[[np.random.Generator, int, float], Mask]
 """Writes a digit (0 to 9) of a height in pixels, as a mask of ink from 0 to 1, cut to its box."""
 
-# Strokes in a unit square, x to the right and y downwards; "c" strokes are smoothed through their points.
-_STROKES: dict[int, list[list[tuple[str, str]]]] = {
+# Strokes in percent of a square, x to the right and y downwards; those of kind "c" are smooth.
+TEMPLATES: dict[int, list[list[tuple[str, str]]]] = {
     0: [
         [("c", "50,0 15,20 5,50 18,85 50,100 82,82 92,48 80,15 50,0")],
         [("c", "60,2 25,12 8,50 25,92 60,98 88,60 80,18 55,2 35,8")],
@@ -61,7 +61,7 @@ def stroke_hand(
     rng: np.random.Generator, digit: int, height: float, pens: tuple[float, float] = (0.04, 0.16)
 ) -> Mask:
     """Write a digit by a template, bent, leaning and wobbling; the pen is as wide as some of the height."""
-    template = _STROKES[digit][rng.integers(len(_STROKES[digit]))]
+    template = TEMPLATES[digit][rng.integers(len(TEMPLATES[digit]))]
     pen = max(1.0, height * rng.uniform(*pens))
     fine = 3  # drawn larger and made smaller, for smooth edges
     bend = rng.normal(0, 0.03, (2, 3, 3))
@@ -70,8 +70,7 @@ def stroke_hand(
     canvas = Image.new("L", (side, side))
     draw = ImageDraw.Draw(canvas)
     for kind, text in template:
-        points = np.array([[float(n) / 100 for n in pair.split(",")] for pair in text.split()])
-        path = _smooth(points) if kind == "c" else _dense(points)
+        path = path_of(kind, text)
         move = [ndimage.map_coordinates(field, path.T[::-1] * 2, order=1) for field in bend]
         path = (
             path + np.stack(move, axis=1) + ndimage.gaussian_filter1d(rng.normal(0, 0.03, path.shape), 6, 0)
@@ -106,6 +105,12 @@ def enlarged(image: NDArray[np.uint8], height: float) -> Mask:
     )
     large = ndimage.gaussian_filter(large, 0.25 * factor)
     return _cut(np.clip((large - 0.4) * max(2.0, factor) + 0.5, 0, 1))
+
+
+def path_of(kind: str, text: str) -> Mask:
+    """A stroke of a template as points (n, 2) in the unit square, 24 from one of its points to the next."""
+    points = np.array([[float(n) / 100 for n in pair.split(",")] for pair in text.split()])
+    return _smooth(points) if kind == "c" else _dense(points)
 
 
 def _smooth(points: Mask) -> Mask:

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
@@ -21,7 +22,7 @@ from mnist_mlp.training.trainer import train
 from scripts.benchmark.page import BROWSERS, launch
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,17 @@ class Run:
     network: Network
     card: Scorecard
     page: Path
+
+
+@contextmanager
+def opened(browser: "Browser", run: Run, **options: object) -> Iterator["Page"]:
+    """The page of a run in a window of its own, ready to be used."""
+    context = browser.new_context(**options)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(run.page.as_uri())
+    page.wait_for_selector("html[data-ready]")
+    yield page
+    context.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from browser.conftest import Run
+from browser.conftest import Run, opened
 from browser.handwriting import digits_by_hand, sloppy
 from browser.marionette import Firefox
 from browser.strokes import draw_strokes
@@ -40,18 +40,20 @@ ANSWER = """
 """
 
 
-def run_in_chromium(browser: "Browser", run: Run, script: str, argument: object) -> Any:
-    page = browser.new_page()
-    page.goto(run.page.as_uri())
-    page.wait_for_selector("html[data-ready]")
-    result = page.evaluate(f"async (argument) => {{ {script} }}", argument)
-    page.close()
-    return result
+def evaluate(browser: "Browser | Firefox", run: Run, script: str, argument: object) -> Any:
+    """Run the body of an async function of `argument` in the page of a run and return what it returns."""
+    if isinstance(browser, Firefox):
+        browser.open(run.page)
+        return browser.run(script, argument)
+    with opened(browser, run) as page:
+        return page.evaluate(f"async (argument) => {{ {script} }}", argument)
 
 
-def run_in_firefox(browser: Firefox, run: Run, script: str, argument: object) -> Any:
-    browser.open(run.page)
-    return browser.run(script, argument)
+@pytest.fixture(params=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> "Browser | Firefox":
+    """One browser after the other."""
+    found: Browser | Firefox = request.getfixturevalue(request.param)
+    return found
 
 
 def shapes() -> list[list[list[list[float]]]]:
@@ -63,35 +65,27 @@ def shapes() -> list[list[list[list[float]]]]:
     ]
     dots = [[np.repeat(rng.uniform(0, 280, (1, 2)), 3, axis=0)] for _ in range(25)]
     dashes = [[rng.uniform(130, 150, (2, 2))] for _ in range(25)]
-    drawn = [*digits, *scribbles, *dots, *dashes]
+    drawn: list[Any] = [*digits, *scribbles, *dots, *dashes]
     return [[stroke.tolist() for stroke in strokes] for strokes in drawn]
 
 
-def check_pixels(text: str, drawn: list[list[list[list[float]]]]) -> None:
+def test_pixels_are_those_of_python(browser: "Browser | Firefox", fast: Run) -> None:
+    drawn = shapes()
+    text = evaluate(browser, fast, DRAW, drawn)
     assert len(drawn) == 500
     assert base64.b64decode(text) == b"".join(draw_strokes(strokes).tobytes() for strokes in drawn)
 
 
-def test_pixels_in_chromium(chromium: "Browser", fast: Run) -> None:
-    drawn = shapes()
-    check_pixels(run_in_chromium(chromium, fast, DRAW, drawn), drawn)
-
-
-def test_pixels_in_firefox(firefox: Firefox, fast: Run) -> None:
-    drawn = shapes()
-    check_pixels(run_in_firefox(firefox, fast, DRAW, drawn), drawn)
-
-
-def check_answers(text: str, run: Run, digits: Digits) -> None:
+def check_answers(browser: "Browser | Firefox", run: Run, digits: Digits) -> None:
+    text = evaluate(browser, run, ANSWER, base64.b64encode(digits.images.tobytes()).decode())
     found = np.frombuffer(base64.b64decode(text)).reshape(-1, 10)
     expected = run.network.forward(scale_pixels(digits.images))
     assert (found.argmax(axis=1) == expected.argmax(axis=1)).all()
     assert np.abs(found - expected).max() <= 5e-4
 
 
-def test_answers_in_chromium(chromium: "Browser", fast: Run, mnist_test: Digits) -> None:
-    pixels = base64.b64encode(mnist_test.images[:2000].tobytes()).decode()
-    check_answers(run_in_chromium(chromium, fast, ANSWER, pixels), fast, mnist_test[:2000])
+def test_answers_are_those_of_python(browser: "Browser | Firefox", fast: Run, mnist_test: Digits) -> None:
+    check_answers(browser, fast, mnist_test[:1000])
 
 
 @pytest.mark.slow
@@ -99,14 +93,7 @@ def test_answers_in_chromium(chromium: "Browser", fast: Run, mnist_test: Digits)
 def test_answers_to_all_test_digits(
     chromium: "Browser", mnist_test: Digits, recipe: str, trained: Callable[[str], Run]
 ) -> None:
-    pixels = base64.b64encode(mnist_test.images.tobytes()).decode()
-    run = trained(recipe)
-    check_answers(run_in_chromium(chromium, run, ANSWER, pixels), run, mnist_test)
-
-
-def test_answers_in_firefox(firefox: Firefox, fast: Run, mnist_test: Digits) -> None:
-    pixels = base64.b64encode(mnist_test.images[:1000].tobytes()).decode()
-    check_answers(run_in_firefox(firefox, fast, ANSWER, pixels), fast, mnist_test[:1000])
+    check_answers(chromium, trained(recipe), mnist_test)
 
 
 def test_other_layers_and_activations(chromium: "Browser", few_test_digits: Digits, tmp_path: Path) -> None:
@@ -119,9 +106,7 @@ def test_other_layers_and_activations(chromium: "Browser", few_test_digits: Digi
     card = Scorecard.from_outputs(few_test_digits.labels, outputs)
     file = tmp_path / "report.html"
     file.write_text(render_page(card=card, network=network, digits=few_test_digits), "utf-8")
-    run = Run(network, card, file)
-    pixels = base64.b64encode(few_test_digits.images.tobytes()).decode()
-    check_answers(run_in_chromium(chromium, run, ANSWER, pixels), run, few_test_digits)
+    check_answers(chromium, Run(network, card, file), few_test_digits)
 
 
 BREAK = """
@@ -135,7 +120,7 @@ BREAK = """
 def test_breaking_a_picture_of_one_pixel(chromium: "Browser", fast: Run) -> None:
     """Its pixel lies ten above the middle, which is pixel 14."""
     changes = [{}, {"turn": 90}, {"turn": -90}, {"right": 3, "down": 2}, {"thicken": 1}, {"thicken": -1}]
-    texts = run_in_chromium(chromium, fast, BREAK, changes)
+    texts = evaluate(chromium, fast, BREAK, changes)
     pictures = [np.frombuffer(base64.b64decode(text), np.uint8).reshape(28, 28) for text in texts]
     ink = [np.argwhere(picture).tolist() for picture in pictures]  # row, column
     assert ink[:4] == [[[4, 14]], [[14, 24]], [[14, 4]], [[6, 17]]]  # +90 degrees: clockwise

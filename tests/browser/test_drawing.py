@@ -1,16 +1,15 @@
 """Drawing on the page with mouse, finger and keys, in a real browser."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from browser.conftest import Run
-from browser.handwriting import TEMPLATES, Stroke, careful, digits_by_hand, line, sloppy
+from browser.conftest import Run, opened
+from browser.handwriting import Stroke, careful, digits_by_hand, sloppy, template
 from browser.strokes import draw_strokes
 from mnist_mlp.digits.images import scale_pixels
 from mnist_mlp.digits.mnist import read_csv
@@ -22,16 +21,6 @@ pytestmark = pytest.mark.browser
 
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "device_scale_factor": 3}
-
-
-@contextmanager
-def opened(browser: "Browser", run: Run, **device: object) -> Iterator["Page"]:
-    context = browser.new_context(**device)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(run.page.as_uri())
-    page.wait_for_selector("html[data-ready]")
-    yield page
-    context.close()
 
 
 def draw_with_mouse(page: "Page", strokes: Sequence[Stroke]) -> None:
@@ -135,7 +124,7 @@ def test_what_is_kept_is_what_was_answered(
 
 def test_strokes_are_seen_as_python_draws_them(chromium: "Browser", fast: Run) -> None:
     """The mouse's positions arrive rounded to the canvas, so that a few pixels differ by a little."""
-    strokes = TEMPLATES[2][0]
+    strokes = template(2, 0)
     with opened(chromium, fast, **DESKTOP) as page:
         draw_with_mouse(page, [stroke * 2 + 40 for stroke in strokes])
         page.locator("#labels button").first.click()
@@ -157,7 +146,7 @@ def test_keyboard_draws_a_one(chromium: "Browser", fast: Run) -> None:
 
 
 def test_undo_takes_back_one_stroke_and_clear_all(chromium: "Browser", fast: Run) -> None:
-    one, bar = line((140, 40), (140, 240)), line((60, 140), (220, 140))
+    one, bar = np.linspace((140, 40), (140, 240), 9), np.linspace((60, 140), (220, 140), 9)
     with opened(chromium, fast, **DESKTOP) as page:
         draw_with_mouse(page, [one])
         before = page.locator("#outputs").inner_text()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from browser.conftest import Run
+from browser.conftest import Run, opened
 from browser.marionette import Firefox
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.nn.network import Network
@@ -58,20 +58,13 @@ def test_axe_finds_nothing_that_keeps_people_out(
     script = os.environ.get("MNIST_MLP_AXE")
     if not script:
         pytest.skip("MNIST_MLP_AXE does not name an axe.min.js")
-    context = chromium.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if scheme == "dark" else "light",
-        bypass_csp=True,  # so that axe may be run
-    )
-    page = context.new_page()
-    page.goto(fast.page.as_uri())
-    page.wait_for_selector("html[data-ready]")
-    use_everything(page)
-    page.evaluate(Path(script).read_text("utf-8"))
-    result = page.evaluate("axe.run()")
+    window = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
+    with opened(chromium, fast, **window, bypass_csp=True) as page:  # so that axe may be run
+        use_everything(page)
+        page.evaluate(Path(script).read_text("utf-8"))
+        result = page.evaluate("axe.run()")
     assert result["violations"] == []
     assert len(result["passes"]) > 20
-    context.close()
 
 
 def test_without_javascript_all_but_drawing_is_there(chromium: "Browser", fast: Run) -> None:
@@ -95,17 +88,14 @@ def test_without_javascript_all_but_drawing_is_there(chromium: "Browser", fast: 
 
 
 def test_the_arrow_keys_walk_through_the_confusion_matrix(chromium: "Browser", fast: Run) -> None:
-    page = chromium.new_page()
-    page.goto(fast.page.as_uri())
-    page.wait_for_selector("html[data-ready]")
-    page.locator("td[data-label='4'][data-answer='4'] button").focus()
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("Enter")
-    pressed = page.locator(".confusion button[aria-pressed=true]")
     row = fast.card.confusion[4]
     following = next(digit for digit in range(5, 10) if row[digit])
-    assert pressed.get_attribute("aria-label") == f"4 read as {following}: {row[following]}"
-    page.close()
+    with opened(chromium, fast) as page:
+        page.locator("td[data-label='4'][data-answer='4'] button").focus()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("Enter")
+        pressed = page.locator(".confusion button[aria-pressed=true]")
+        assert pressed.get_attribute("aria-label") == f"4 read as {following}: {row[following]}"
 
 
 def test_hostile_names_and_settings_do_nothing(

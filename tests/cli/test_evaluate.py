@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import time
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 from commands import ROOT, call
 from folders import files
 
-from mnist_mlp.digits.images import Digits
-from mnist_mlp.digits.mnist import read_csv
 from mnist_mlp.nn.network import Network
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -72,18 +69,6 @@ def test_mnist_is_read_from_a_folder(run: Path) -> None:
     assert "\ndigits t10k-images-idx3-ubyte.gz, t10k-labels-idx1-ubyte.gz\n" in shown.out
     supports = [line.split()[-1] for line in shown.out.splitlines()[5:8]]
     assert supports[1:] == ["980", "1,135"]  # zeros and ones, as everyone knows them
-
-
-def test_loading_and_scoring_are_timed_apart(
-    run: Path, test_csv: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def read_slowly(*arguments: object) -> Digits:
-        time.sleep(1.5)
-        return read_csv(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("mnist_mlp.cli.sources.read_csv", read_slowly)
-    seconds = json.loads(call("evaluate", run, "--test-csv", test_csv, "--json").out)["seconds"]
-    assert seconds["load"] > 1.5 > seconds["score"] > 0
 
 
 def test_it_replaces_only_what_it_wrote_before(run: Path, test_csv: Path) -> None:

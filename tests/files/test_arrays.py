@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mnist_mlp.files.arrays import OtherKindError, load_arrays, save_arrays
@@ -114,25 +112,3 @@ def test_a_broken_file_is_named_in_one_line_and_little_memory(tmp_path: Path, ca
     assert message.isprintable()
     assert len(message) < 300
     assert isinstance(caught.value, OtherKindError) == (case in OTHER_KINDS)
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("scratch")
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
-    save_arrays(scratch / "valid", ARRAYS, METADATA)
-    content = bytearray((scratch / "valid").read_bytes())
-    for _ in range(data.draw(st.integers(1, 4))):
-        where = data.draw(st.integers(0, len(content)))
-        content[where : where + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
-    (scratch / "mutated").write_bytes(content)
-    try:
-        arrays, metadata = load_arrays(scratch / "mutated")
-    except StorageError:
-        return
-    assert sum(array.nbytes for array in arrays.values()) <= len(content)
-    json.dumps(metadata, allow_nan=False)

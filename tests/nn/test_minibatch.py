@@ -8,7 +8,6 @@ from numpy.typing import NDArray
 
 from mnist_mlp import Network
 from mnist_mlp.nn.minibatch import SGD, Adam, MiniBatchTrainer, Optimizer
-from mnist_mlp.nn.network import NetworkError
 
 Array = NDArray[Any]
 
@@ -49,20 +48,6 @@ def assert_close(network: Network, expected: Network) -> None:
 # By hand
 
 
-def test_two_steps_of_plain_descent() -> None:
-    # Weight 2, bias 1; samples 1 -> 0 and 3 -> 5. Outputs 3 and 7, errors 3 and 2.
-    # Means: weight (3 x 1 + 2 x 3) / 2 = 4.5, bias 2.5; with rate 0.1: weight 1.55, bias 0.75.
-    # Outputs 2.3 and 5.4, errors 2.3 and 0.4: weight (2.3 + 1.2) / 2 = 1.75, bias 1.35; with rate 0.2:
-    # weight 1.2, bias 0.48.
-    network = neuron(2, 1)
-    trainer = trainer_of(network, SGD(), batch_size=2)
-    batch = np.array([[1.0], [3.0]]), np.array([[0.0], [5.0]])
-    assert trainer.step(*batch, 0.1).tolist() == [[3], [7]]
-    assert values(network) == pytest.approx([1.55, 0.75])
-    trainer.step(*batch, 0.2)
-    assert values(network) == pytest.approx([1.2, 0.48])
-
-
 def test_two_steps_with_momentum_and_decay() -> None:
     # Weight 1, no bias, sample 1 -> 0: the gradient is the weight. Rate 0.1, momentum 0.5, decay 0.2:
     # velocity -0.1, weight 1 x (1 - 0.02) - 0.1 = 0.88;
@@ -79,14 +64,6 @@ def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient() -> 
     network = neuron(2, 1)
     trainer_of(network, Adam()).step(np.array([[1e3]]), np.zeros((1, 1)), 0.01)
     assert values(network) == pytest.approx([1.99, 0.99])
-
-
-@pytest.mark.parametrize("optimizer", [SGD(), SGD(0.9), Adam()])
-def test_decay_shrinks_weights_and_leaves_biases(optimizer: Optimizer) -> None:
-    # The error is 0, so nothing but decay changes anything: 2 x (1 - 0.5 x 0.1) = 1.9
-    network = neuron(2, 1)
-    trainer_of(network, optimizer, weight_decay=0.1).step(np.array([[3.0]]), np.array([[7.0]]), 0.5)
-    assert values(network) == pytest.approx([1.9, 1])
 
 
 # Against slow implementations
@@ -135,25 +112,3 @@ def test_adam_is_the_papers(decay: float, size: float) -> None:
         trainer.step(*batch, 0.01)
     adam(slow, batches, 0.01, decay)
     assert_close(network, slow)
-
-
-# Resuming
-
-
-# Mistakes
-
-
-def test_what_does_not_fit_is_told() -> None:
-    network = Network([4, 2], ["tanh"], rng=1)
-    with pytest.raises(NetworkError, match="needs sigmoid outputs"):
-        trainer_of(network, SGD(), loss="cross-entropy")
-    trainer = trainer_of(network, SGD(), batch_size=3)
-    for inputs, targets, message in [
-        ((3, 5), (3, 2), "inputs of shape"),
-        ((3, 4), (3, 1), "targets of shape"),  # would spread over both outputs
-        ((3, 4), (1, 2), "need as many targets"),
-        ((0, 4), (0, 2), "must have 1 to 3 samples, not 0"),
-        ((4, 4), (4, 2), "must have 1 to 3 samples, not 4"),
-    ]:
-        with pytest.raises(NetworkError, match=message):
-            trainer.step(np.ones(inputs), np.ones(targets), 0.1)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import safetensors.numpy
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from networks import content
 from numpy.typing import NDArray
 
 from mnist_mlp import MnistMlpError, Network
@@ -24,9 +23,8 @@ def test_a_saved_network_comes_back(tmp_path: Path, dtype: type, biases: bool) -
     network.save(path, {"seed": 1})
     loaded = Network.load(path)
     assert (loaded.activations, loaded.metadata) == (network.activations, {"seed": 1})
-    for array, expected in zip(loaded.parameters(), network.parameters(), strict=True):
-        assert array.dtype == dtype
-        np.testing.assert_array_equal(array, expected)
+    assert loaded.dtype == network.dtype == dtype
+    assert content(loaded) == content(network)
     loaded.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
@@ -108,34 +106,3 @@ def test_a_hostile_model_file_is_refused_in_one_line(tmp_path: Path, case: str) 
     assert text.startswith(str(path))
     assert text.removeprefix(str(path)).isprintable()
     assert len(text) < len(str(path)) + 300
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
-    lambda children: st.lists(children, max_size=4) | st.dictionaries(st.text(), children, max_size=4),
-    max_leaves=6,
-)
-NAMES = [*TENSORS, "layers.2.weight", "layers.-1.weight", "x"]
-SHAPES = [(), (0,), (1,), (3,), (3, 2), (1, 3), (2, 3), (1, 3, 1)]
-
-
-@settings(max_examples=100, deadline=None)
-@given(
-    st.fixed_dictionaries(
-        {"format_version": st.just(1) | JSON},
-        optional={"activations": st.lists(st.sampled_from(["sigmoid", "softmax", "x"])) | JSON},
-    ),
-    st.dictionaries(st.sampled_from(NAMES), st.sampled_from(SHAPES)),
-    st.sampled_from([np.float32, np.float64, np.int64, np.float16]),
-)
-def test_any_file_of_tensors_loads_or_is_refused(
-    tmp_path_factory: pytest.TempPathFactory, facts: object, shapes: dict[str, tuple[int, ...]], dtype: type
-) -> None:
-    path = tmp_path_factory.getbasetemp() / "any.safetensors"
-    tensors = TENSORS | {name: np.ones(shape, dtype) for name, shape in shapes.items()}
-    path.write_bytes(model_file(facts, tensors))
-    try:
-        network = Network.load(path)
-    except MnistMlpError:
-        return
-    assert np.isfinite(network.forward(np.ones((2, network.sizes[0])))).all()

@@ -1,9 +1,13 @@
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
+from networks import content
+from numpy.typing import NDArray
 
-from mnist_mlp import Network
+from mnist_mlp import Network, train_online
+from mnist_mlp.nn.minibatch import SGD, MiniBatchTrainer
 from mnist_mlp.nn.network import NetworkError
 
 WEIGHTS = [np.array([[1.0, -2.0], [0.5, 0.0], [3.0, 1.0]]), np.array([[1.0, 2.0, -1.0]])]
@@ -71,8 +75,7 @@ def test_from_arrays_and_copy_copy() -> None:
     other = network.copy()
     for array in [*weights, *biases, *other.parameters()]:
         np.add(array, 1, out=array)
-    for array, expected in zip(network.parameters(), [*WEIGHTS, *BIASES], strict=True):
-        np.testing.assert_array_equal(array, expected)
+    assert content(network) == [array.tobytes() for array in (*WEIGHTS, *BIASES)]
     assert other.activations == network.activations
 
 
@@ -152,19 +155,39 @@ def test_what_makes_no_network_is_told(build: Callable[[], Network], message: st
         build()
 
 
-def test_samples_that_do_not_fit_are_told() -> None:
+def in_a_mini_batch(
+    network: Network, x: NDArray[Any], t: NDArray[Any], *, loss: str = "squared-error"
+) -> None:
+    MiniBatchTrainer(network, batch_size=4, optimizer=SGD(), loss=loss).step(x, t, 0.1)
+
+
+each_use = pytest.mark.parametrize("use", [Network.gradients, train_online, in_a_mini_batch])
+
+
+@each_use
+def test_samples_that_do_not_fit_are_told(use: Callable[..., object]) -> None:
     network = Network([3, 2], rng=1)
-    for x in (np.ones(3), np.ones((4, 2)), np.ones((1, 1, 3)), 5):
-        with pytest.raises(NetworkError, match=r"inputs of shape .* do not fit: this network takes \(n, 3\)"):
-            network.forward(x)
-    with pytest.raises(NetworkError, match=r"targets of shape \(4, 3\)"):
-        network.gradients(np.ones((4, 3)), np.ones((4, 3)))
-    with pytest.raises(NetworkError, match="4 samples of inputs need as many targets"):
-        network.gradients(np.ones((4, 3)), np.ones((5, 2)))
-    with pytest.raises(NetworkError, match="at least one sample"):
-        network.gradients(np.ones((0, 3)), np.ones((0, 2)))
+    before = content(network)
+    for inputs, targets, message in [
+        ((3,), (1, 2), r"inputs of shape \(3,\) do not fit: this network takes \(n, 3\)"),
+        ((4, 2), (4, 2), r"inputs of shape \(4, 2\)"),
+        ((1, 1, 3), (1, 2), r"inputs of shape \(1, 1, 3\)"),
+        ((4, 3), (4, 1), r"targets of shape \(4, 1\)"),  # would spread over both outputs
+        ((4, 3), (1, 2), "4 samples of inputs need as many targets, not 1"),
+    ]:
+        with pytest.raises(NetworkError, match=message):
+            use(network, np.ones(inputs), np.ones(targets))
+    assert content(network) == before
 
 
+def test_a_gradient_needs_samples_and_a_mini_batch_no_more_than_it_was_made_for() -> None:
+    network = Network([3, 2], rng=1)
+    for count, use in ((0, Network.gradients), (0, in_a_mini_batch), (5, in_a_mini_batch)):
+        with pytest.raises(NetworkError, match=f"at least one sample|must have 1 to 4 samples, not {count}"):
+            use(network, np.ones((count, 3)), np.ones((count, 2)))
+
+
+@each_use
 @pytest.mark.parametrize(
     ("loss", "unfit"),
     [
@@ -172,11 +195,10 @@ def test_samples_that_do_not_fit_are_told() -> None:
         ("raw-error", ["tanh", "relu", "linear", "softmax"]),
         ("softmax-cross-entropy", ["sigmoid", "tanh", "relu", "linear"]),
         ("squared-error", ["softmax"]),
+        ("hinge", ["sigmoid"]),
     ],
 )
-def test_losses_that_do_not_fit_the_outputs(loss: str, unfit: list[str]) -> None:
+def test_losses_that_do_not_fit_the_outputs(use: Callable[..., object], loss: str, unfit: list[str]) -> None:
     for output in unfit:
-        with pytest.raises(NetworkError, match=f"loss '{loss}' needs .* outputs, not {output}"):
-            Network([3, 2], [output], rng=1).gradients(np.ones((1, 3)), np.ones((1, 2)), loss)
-    with pytest.raises(NetworkError, match="loss 'hinge' is not known; choose one of squared-error, "):
-        Network([3, 2], rng=1).gradients(np.ones((1, 3)), np.ones((1, 2)), "hinge")
+        with pytest.raises(NetworkError, match=rf"'{loss}' (needs .* outputs, not {output}|is not known)"):
+            use(Network([3, 2], [output], rng=1), np.ones((1, 3)), np.ones((1, 2)), loss=loss)

@@ -141,23 +141,7 @@ def test_arrays_in_any_memory_order_and_dtype() -> None:
     np.testing.assert_allclose(one.weights[0], two.weights[0], rtol=1e-6)
 
 
-# Several at once
-
-
 # Mistakes
-
-
-@pytest.mark.parametrize("n", [0, 3])
-def test_what_does_not_fit_is_told(n: int) -> None:
-    network = Network([4, 3, 2], ["sigmoid", "linear"], rng=1)
-    inputs, targets = np.ones((n, 4)), np.ones((n, 2))
-    for loss, message in [("raw-error", "needs sigmoid outputs"), ("hinge", "is not known")]:
-        with pytest.raises(NetworkError, match=message):
-            train_online(network, inputs, targets, loss=loss)
-    with pytest.raises(NetworkError, match="samples of inputs need as many targets"):
-        train_online(network, inputs, np.ones((n + 1, 2)), loss="squared-error")
-    with pytest.raises(NetworkError, match=r"targets of shape .* do not fit"):
-        train_online(network, inputs, np.ones((n, 1)), loss="squared-error")
 
 
 @pytest.mark.parametrize(("where", "value"), [(0, np.nan), (0, np.inf), (0, 1e30), (1, np.nan), (1, -np.inf)])

@@ -49,20 +49,20 @@ def start() -> Network:
     )
 
 
-def by_the_loop(network: Network, targets: Array, updates: int) -> None:
-    samples = np.repeat(INPUTS, updates, axis=0), np.repeat(targets, updates, axis=0)
+def by_the_loop(network: Network, updates: int) -> None:
+    samples = np.repeat(INPUTS, updates, axis=0), np.repeat(TARGETS, updates, axis=0)
     plain.train(network, *samples, 0.5, "squared-error", train_biases=False)
 
 
-def in_blocks(network: Network, targets: Array, updates: int) -> None:
-    samples = np.repeat(INPUTS, updates, axis=0), np.repeat(targets, updates, axis=0)
+def in_blocks(network: Network, updates: int) -> None:
+    samples = np.repeat(INPUTS, updates, axis=0), np.repeat(TARGETS, updates, axis=0)
     train_online(network, *samples, 0.5, "squared-error", train_biases=False)
 
 
-def in_mini_batches_of_one(network: Network, targets: Array, updates: int) -> None:
+def in_mini_batches_of_one(network: Network, updates: int) -> None:
     trainer = MiniBatchTrainer(network, batch_size=1, optimizer=SGD())
     for _ in range(updates):
-        trainer.step(INPUTS, targets, 0.5)
+        trainer.step(INPUTS, TARGETS, 0.5)
         for biases, before in zip(network.biases or [], (0.35, 0.60), strict=True):
             biases[:] = before
 
@@ -70,8 +70,8 @@ def in_mini_batches_of_one(network: Network, targets: Array, updates: int) -> No
 each_way = pytest.mark.parametrize("learn", [by_the_loop, in_blocks, in_mini_batches_of_one])
 
 
-def error(network: Network, targets: Array = TARGETS) -> float:
-    return float(0.5 * np.square(network.forward(INPUTS) - targets).sum())
+def error(network: Network) -> float:
+    return float(0.5 * np.square(network.forward(INPUTS) - TARGETS).sum())
 
 
 def assert_printed(array: Array, printed: list[list[float]]) -> None:
@@ -95,9 +95,9 @@ def test_gradients() -> None:
 
 
 @each_way
-def test_one_update(learn: Callable[[Network, Array, int], None]) -> None:
+def test_one_update(learn: Callable[[Network, int], None]) -> None:
     network = start()
-    learn(network, TARGETS, 1)
+    learn(network, 1)
     assert_printed(network.weights[1], [[0.358916480, 0.408666186], [0.511301270, 0.561370121]])
     assert_printed(network.weights[0], [[0.149780716, 0.199561432], [0.249751144, 0.299502287]])
     assert [b.tolist() for b in network.biases or []] == [[0.35, 0.35], [0.60, 0.60]]
@@ -105,19 +105,9 @@ def test_one_update(learn: Callable[[Network, Array, int], None]) -> None:
 
 
 @each_way
-def test_ten_thousand_updates(learn: Callable[[Network, Array, int], None]) -> None:
+def test_ten_thousand_updates(learn: Callable[[Network, int], None]) -> None:
     network = start()
-    learn(network, TARGETS, 9_999)
+    learn(network, 9_999)
     assert error(network) == pytest.approx(0.0000351085, abs=0.5e-10)
-    learn(network, TARGETS, 1)
+    learn(network, 1)
     assert error(network) == pytest.approx(0.0000351019, abs=0.5e-10)
-
-
-@each_way
-def test_the_targets_of_a_tutorial_that_runs_it(learn: Callable[[Network, Array, int], None]) -> None:
-    network, targets = start(), np.array([[0.01, 0.09]])
-    assert error(network, targets) == pytest.approx(0.508006728, abs=NINE_DIGITS)
-    learn(network, targets, 1)
-    assert error(network, targets) == pytest.approx(0.496045683, abs=NINE_DIGITS)
-    learn(network, targets, 9_999)
-    assert error(network, targets) == pytest.approx(0.000018102, abs=NINE_DIGITS)

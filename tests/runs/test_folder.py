@@ -169,11 +169,3 @@ def test_a_model_tells_of_its_recipe_where_it_knows_it(tmp_path: Path) -> None:
         assert load_model(path).facts == {}
     network.save(path, {"threshold": 0.25})
     assert load_model(path).threshold == 0.25
-
-
-@pytest.mark.parametrize("sizes", [[784, 3, 9], [783, 3, 10], [2, 2]], ids=str)
-def test_a_model_for_something_else_is_named(tmp_path: Path, sizes: list[int]) -> None:
-    path = tmp_path / "model.safetensors"
-    Network(sizes, rng=1).save(path)
-    shape = "-".join(map(str, sizes))
-    assert refused(load_model, path) == f"{path}: a {shape} network; digits need 784 inputs and 10 outputs"

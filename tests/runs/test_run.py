@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from disk import largest_file
 from folders import RESULTS, files
+from networks import content
 from refusals import refused
 
 from mnist_mlp.digits.images import Digits, scale_pixels
@@ -75,8 +76,7 @@ def test_a_run_is_train_on_all_but_the_last_digits_which_validate(finished: Path
     network = Network([784, 16, 10], rng=3)
     history = train(network, few_digits[:350], SMALL, validation=few_digits[350:])
     saved = Network.load(finished / MODEL)
-    for found, expected in zip(saved.parameters(), network.parameters(), strict=True):
-        np.testing.assert_array_equal(found, expected)
+    assert content(saved) == content(network)
     lines = (finished / "history.csv").read_text().splitlines()
     assert lines[0] == "epoch,learning_rate,loss,accuracy,validation_loss,validation_accuracy,seconds"
     for line, r in zip(lines[1:], history, strict=True):
@@ -197,8 +197,7 @@ def test_a_run_stopped_everywhere_ends_in_the_same_bytes(tmp_path: Path, data: D
         with suppress(Stop):
             resumed = run_one(Job(recipe, tmp_path), data, callbacks)
     assert starts == [0, 0, 1, 1, 2, 2, 3]
-    for found, expected in zip(resumed.network.parameters(), whole.network.parameters(), strict=True):
-        assert found.tobytes() == expected.tobytes()
+    assert content(resumed.network) == content(whole.network)
     histories = [[replace(record, seconds=0) for record in each.history] for each in (resumed, whole)]
     assert histories[0] == histories[1]
     assert resumed.card.confusion.tolist() == whole.card.confusion.tolist()
@@ -241,8 +240,8 @@ def test_a_broken_checkpoint_is_named_until_the_run_starts_again(
 ) -> None:
     checkpoint = stopped / "checkpoint.safetensors"
     good = checkpoint.read_bytes()
-    for content in (b"", b"\xff" * 10, good[:-1000], (finished / MODEL).read_bytes()):
-        checkpoint.write_bytes(content)
+    for broken in (b"", b"\xff" * 10, good[:-1000], (finished / MODEL).read_bytes()):
+        checkpoint.write_bytes(broken)
         assert "checkpoint.safetensors: " in refused(carry_out, stopped, Plan(SMALL), data)
     carry_out(start(stopped), Plan(SMALL), data)  # as --force does
     assert (stopped / MODEL).read_bytes() == (finished / MODEL).read_bytes()

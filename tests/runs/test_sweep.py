@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from folders import RESULTS, files
+from folders import RESULTS, files, models
 
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.sweeps import Entry, summarize
@@ -38,14 +38,6 @@ def carry_out(jobs: list[Job], data: Data, folder: Path, places: int = 2) -> lis
 
     train_all(jobs, data, partial(local_engine, places, data, folder), on_done, pictures=False)
     return done
-
-
-def models(folder: Path) -> dict[str, bytes]:
-    """The bytes of each model of a sweep, by its path."""
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in folder.glob("*=*/seed-*/model.safetensors")
-    }
 
 
 @pytest.fixture(scope="module")

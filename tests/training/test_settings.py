@@ -5,12 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from refusals import refused
 
 from mnist_mlp.training.recipe import SETTINGS, Recipe, parse_setting
-from mnist_mlp.training.settings import RecipeError
 
 NUMBERS = [name for name, field in SETTINGS.items() if type(field.default) in (int, float)]
 WORDS = [name for name, field in SETTINGS.items() if field.metadata["choices"]]
@@ -88,22 +85,3 @@ def test_a_word_must_be_among_the_choices(name: str) -> None:
 @pytest.mark.parametrize("name", ["", "-", "two words", "../up", "a" * 41, "a\x1b[31m", 'a"b', 1])
 def test_a_recipes_name_is_fit_for_a_folder(name: object) -> None:
     assert "name must be " in refused(Recipe().with_settings, {"name": name})
-
-
-PLAIN: st.SearchStrategy[Any] = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@settings(max_examples=100, deadline=None)
-@given(values=st.dictionaries(st.sampled_from([*SETTINGS, "other"]) | st.text(), PLAIN, max_size=3))
-def test_whatever_values_are_given_there_is_a_recipe_or_one_line(values: dict[str, Any]) -> None:
-    message = ""
-    try:
-        recipe = Recipe().with_settings(values)
-        assert Recipe().with_settings(recipe.to_dict()) == recipe
-    except RecipeError as error:
-        message = str(error)
-    assert message == "" or message.isprintable()
