@@ -82,7 +82,7 @@ def draw_nondigits(
     which = rng.integers(len(kinds), size=count)
     for i, kind in enumerate(kinds):
         rows = np.flatnonzero(which == i)
-        for chunk in np.array_split(rows, len(rows) // 512 + 1):  # of a size that stays in the cache
+        for chunk in np.array_split(rows, len(rows) // 256 + 1):  # of a size that stays in the cache
             drawn = _KINDS[kind](rng, len(chunk), (digits, fit.get(kind, everything)))
             images[chunk] = _centered(_fitted(drawn))
     return images

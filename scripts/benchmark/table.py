@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any
-
-from matplotlib.axes import Axes
-from matplotlib.ticker import LogLocator, NullLocator
+from typing import TYPE_CHECKING, Any
 
 from mnist_mlp.report.figures import BLUE, FAINT, INK, VERMILION, save_picture
 from scripts.benchmark.rivals import BOOK, PYTORCH, SKLEARN
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _COLORS = {BOOK: VERMILION, PYTORCH: BLUE, SKLEARN: "#009e73"}  # the palette of mnist_mlp.report.figures
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -83,8 +83,10 @@ def markdown(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def draw(axes: Axes, comparisons: Sequence[Comparison]) -> Axes:
+def draw(axes: "Axes", comparisons: Sequence[Comparison]) -> "Axes":
     """Draw how many times faster ours is, as bars on a logarithmic axis; thin lines are the spread."""
+    from matplotlib.ticker import LogLocator, NullLocator  # noqa: PLC0415 - 20 MB, in each measured worker too
+
     beside: Any = {"textcoords": "offset points", "va": "center", "fontsize": 9, "color": INK}
     for height, comparison in enumerate(comparisons):
         ratios, (ours, theirs) = comparison.ratios, comparison.medians()
