@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mnist_mlp.training.recipe import RECIPES, SETTINGS, Recipe, load_recipe, parse_setting
-from mnist_mlp.training.settings import RecipeError
+from mnist_mlp.training.recipe import RECIPES, SETTINGS, Recipe, load_recipe
+from mnist_mlp.training.settings import RecipeError, parse
 
 CSV_FILE = "FILE.csv"
 
@@ -21,7 +21,7 @@ def recipe_setting(name: str, metavar: str) -> Any:
 def parsed_option(name: str, text: str) -> Any:
     """The value of the option that sets a setting; what is wrong with it is wrong usage."""
     try:
-        return parse_setting(name, text)
+        return parse(SETTINGS[name], text)
     except RecipeError as error:
         message = str(error).replace(name, f"--{name.replace('_', '-')}", 1)
         if "must be a number" in message and re.fullmatch(r"\d*,\d+", text):

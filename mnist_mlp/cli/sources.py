@@ -48,11 +48,7 @@ class Source:
             return load_mnist(self.folder, split, progress)
 
     def download(self, screen: Screen) -> None:
-        """Download MNIST into the folder; what is there already is checked.
-
-        Raises:
-            MnistMlpError: if no source gives the files.
-        """
+        """Download MNIST into the folder; what is there already is checked."""
         mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
         with screen.progress() as progress:
             download_mnist(self.folder, mirrors, sources=sources, progress=progress)

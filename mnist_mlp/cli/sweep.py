@@ -150,7 +150,7 @@ def _plan(
     """What is asked, and in words how many networks that is."""
     import numpy as np
 
-    from mnist_mlp.runs.grid import Range, SweepError, settings_to_try
+    from mnist_mlp.runs.grid import Range, settings_to_try
     from mnist_mlp.runs.plan import DataPlaces, RunError
     from mnist_mlp.runs.sweep import Sweep
     from mnist_mlp.training.settings import RecipeError
@@ -166,7 +166,7 @@ def _plan(
         base = base.with_settings({**common, "validation": held_out})
         places = DataPlaces(data_dir=str(data_dir.absolute()) if data_dir else None)
         plan = Sweep(base, repeats, places, settings)
-    except (SweepError, RecipeError, RunError) as error:
+    except (RecipeError, RunError) as error:
         raise typer.BadParameter(str(error)) from None
     if not held_out:
         raise typer.BadParameter("a sweep needs held-out digits to judge settings", param_hint="--validation")
@@ -185,7 +185,8 @@ def _asked(
     arguments: list[str], base: "Recipe", *, is_named: bool
 ) -> "tuple[Recipe, dict[str, Choices], int]":
     """The recipe, the choices by their settings, and how many digits to hold out, as far as arguments say."""
-    from mnist_mlp.runs.grid import SweepError, choices_in, parse_choices
+    from mnist_mlp.runs.grid import choices_in, parse_choices
+    from mnist_mlp.runs.plan import RunError
     from mnist_mlp.training.recipe import load_recipe, read_settings
 
     choices: dict[str, Choices] = {}
@@ -195,13 +196,13 @@ def _asked(
             choices |= parse_choices(argument)
             continue
         if is_named:
-            raise SweepError(f"leave out --recipe: {argument} names the recipe it begins with")
+            raise RunError(f"leave out --recipe: {argument} names the recipe it begins with")
         file = read_settings(Path(argument))
         choices |= choices_in(file)
         base = load_recipe(argument, without=choices)
         held_out = base.validation if "validation" in file else held_out
     if not choices:
-        raise SweepError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
+        raise RunError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
     return base, choices, held_out
 
 
@@ -270,7 +271,7 @@ def _conclude(
     from mnist_mlp.cli.scores import show_sweep
     from mnist_mlp.files.atomic import write_text
     from mnist_mlp.report.sweeps import summarize, to_csv
-    from mnist_mlp.runs.grid import SweepError
+    from mnist_mlp.runs.plan import RunError
     from mnist_mlp.runs.results import write_sweep
     from mnist_mlp.runs.sweep import entries_of, score_chosen
 
@@ -278,7 +279,7 @@ def _conclude(
     write_text(folder / "results.csv", to_csv(entries))
     rows = summarize(entries)
     if rows[0].failed:
-        raise SweepError(f"{folder}: in each setting a network failed; failed.txt in its folder says why")
+        raise RunError(f"{folder}: in each setting a network failed; failed.txt in its folder says why")
     # Of settings that differ in epochs alone, the longest was trained, and the best may be another.
     train(plan.jobs_of(folder, rows[0].settings))
     test = source.read("test", None, screen)

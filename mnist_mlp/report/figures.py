@@ -36,16 +36,7 @@ _SIZE, _GAP = 28, 5  # pixels of a digit, each way, and between digits
 def save_picture(
     path: str | Path, *draws: Callable[["Axes"], object], size: tuple[float, float] = (7.2, 4.8)
 ) -> None:
-    """Write a PNG file of 150 pixels an inch, see `picture_bytes`.
-
-    Args:
-        path: the file, which is written whole or not at all.
-        *draws: as for `picture_bytes`.
-        size: likewise.
-
-    Raises:
-        StorageError: the file cannot be written.
-    """
+    """Write a PNG file of 150 pixels an inch, see `picture_bytes`; StorageError if that cannot be done."""
     try:
         tempfile.gettempdir()
     except OSError:  # no folder for temporary files can be written; Matplotlib would give up

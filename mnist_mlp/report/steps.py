@@ -30,16 +30,8 @@ _PITCH = 1.25  # from one picture to the next, of 1
 def save_steps(folder: str | Path, sheet: Sheet, answers: Sequence[Answer]) -> list[Path]:
     """Write sheet.png, and line-1.png, line-2.png, ... with a row of pictures for each digit.
 
-    Args:
-        folder: where to; it must exist.
-        sheet: as `read_image` returned it.
-        answers: one for each of `sheet.glyphs`.
-
-    Returns:
-        The files.
-
-    Raises:
-        StorageError: a file cannot be written.
+    There is an answer for each of `sheet.glyphs`, and the folder exists. Returns the files; raises
+    StorageError if one cannot be written.
     """
     paths = [Path(folder) / "sheet.png"]
     height = min(9.0, max(2.5, 8 * sheet.size[1] / sheet.size[0]))

@@ -33,9 +33,6 @@ def save_sweep_picture(path: Path, rows: Sequence[Row], digits: int) -> None:
         path: the PNG file.
         rows: the settings, the best first; at least one of them has a network.
         digits: how many held-out digits judged them.
-
-    Raises:
-        StorageError: if the file cannot be written.
     """
     names = varied([row.settings for row in rows])
     networks = max(len(row.scores) for row in rows)

@@ -77,11 +77,7 @@ def calibration_of(labels: NDArray[np.integer], outputs: NDArray[np.floating]) -
 
 
 def check_facts(facts: Mapping[str, Any]) -> None:
-    """Check that what a scorecard from a file tells of trust can be shown; other facts may be anything.
-
-    Raises:
-        ValueError: naming a fact of another form than it is written in.
-    """
+    """Check that what a scorecard from a file tells of trust can be shown, or raise ValueError naming it."""
     for name, form in _FORMS.items():
         if name in facts and not _fits(facts[name], form):
             raise ValueError(f"{name} has another form")

@@ -8,17 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.sweeps import Settings, label
+from mnist_mlp.runs.plan import RunError
 from mnist_mlp.training.recipe import setting_named
 from mnist_mlp.training.settings import check, parse, shown
 
 MOST_NETWORKS = 10_000
 _NOT_SWEPT = {"name": "it is only a name", "seed": "use --repeats", "validation": "use --validation"}
-
-
-class SweepError(MnistMlpError):
-    """A sweep that cannot be carried out as asked."""
 
 
 @dataclass(frozen=True)
@@ -52,22 +48,22 @@ def parse_choices(text: str) -> dict[str, Choices]:
     """Read an argument as ``learning_rate=0.1,0.2``, ``hidden=100,300x100`` or ``hidden=50..500``.
 
     Raises:
-        SweepError: if it is none of them, or its setting cannot be swept.
+        RunError: if it is none of them, or its setting cannot be swept.
         RecipeError: if the setting is unknown, or a value will not do.
     """
     name, _, values = (part.strip() for part in text.partition("="))
     if not values:
-        raise SweepError(f"{shown(text)}: write a setting and its values, as in learning_rate=0.1,0.2")
+        raise RunError(f"{shown(text)}: write a setting and its values, as in learning_rate=0.1,0.2")
     if values.endswith(","):
-        raise SweepError(f"{shown(text)}: ends with a comma; write all values without spaces between")
+        raise RunError(f"{shown(text)}: ends with a comma; write all values without spaces between")
     field = _swept(name.replace("-", "_"))
     if ".." in values:
         ends = values.split("..", 1)
         if not all(ends):
-            raise SweepError(f"{shown(text)}: a range has two ends, as in {name}=1..10")
+            raise RunError(f"{shown(text)}: a range has two ends, as in {name}=1..10")
         low, high = (parse(field, end) for end in ends)
         if type(low) not in (int, float) or not low < high:
-            raise SweepError(f"{shown(text)}: a range goes from a smaller to a larger number")
+            raise RunError(f"{shown(text)}: a range goes from a smaller to a larger number")
         return {field.name: Range(field.name, low, high)}
     layers = field.metadata["several"]
     texts = (value.replace("x", ",") if layers else value for value in values.split(","))
@@ -80,7 +76,7 @@ def choices_in(settings: Settings) -> dict[str, Choices]:
     A list in a list is hidden layers: ``hidden = [100, [300, 100]]`` tries two networks.
 
     Raises:
-        SweepError: if a list is empty, or a setting cannot be swept.
+        RunError: if a list is empty, or a setting cannot be swept.
         RecipeError: if a setting is unknown, or a value will not do.
     """
     choices: dict[str, Choices] = {}
@@ -88,14 +84,14 @@ def choices_in(settings: Settings) -> dict[str, Choices]:
         if isinstance(values, list):
             tables = values if name == "settings" else [{name: value} for value in values]
             if not tables or not all(isinstance(table, dict) for table in tables):
-                raise SweepError(f"{name} = {shown(values)}: there must be values to try")
+                raise RunError(f"{name} = {shown(values)}: there must be values to try")
             choices[name] = [{key: check(_swept(key), table[key]) for key in table} for table in tables]
     return choices
 
 
 def _swept(name: str) -> Field[Any]:
     if name in _NOT_SWEPT:
-        raise SweepError(f"{name} cannot be swept: {_NOT_SWEPT[name]}")
+        raise RunError(f"{name} cannot be swept: {_NOT_SWEPT[name]}")
     return setting_named(name)
 
 
@@ -105,13 +101,13 @@ def settings_to_try(
     """All combinations of choices, or as many random samples as asked for.
 
     Raises:
-        SweepError: if there is a range but no number of samples, or there would be too many networks.
+        RunError: if there is a range but no number of samples, or there would be too many networks.
     """
     lists = [choice for choice in choices if not isinstance(choice, Range)]
     if samples is None and len(lists) < len(choices):
-        raise SweepError("a range is sampled: say with --samples how many settings to draw")
+        raise RunError("a range is sampled: say with --samples how many settings to draw")
     if (count := repeats * (samples or prod(map(len, lists)))) > MOST_NETWORKS:
-        raise SweepError(f"{count:,} networks are too many; a sweep trains at most {MOST_NETWORKS:,}")
+        raise RunError(f"{count:,} networks are too many; a sweep trains at most {MOST_NETWORKS:,}")
     draws = ([_draw(choice, rng) for choice in choices] for _ in range(samples or 0))
     combinations = product(*lists) if samples is None else draws
     settings = (dict(pair for part in parts for pair in part.items()) for parts in combinations)

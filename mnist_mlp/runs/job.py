@@ -46,22 +46,14 @@ class Data:
         }
 
     def to_score(self, held_out: int) -> Digits:
-        """The test digits, or without any the held-out digits.
-
-        Raises:
-            RunError: if there are neither.
-        """
+        """The test digits, or without any the held-out digits; RunError if there are neither."""
         digits = self.split(held_out)[1] if self.test is None else self.test
         if digits is None:
             raise RunError("there are no digits to score: hold some out with --validation")
         return digits
 
     def split(self, held_out: int) -> tuple[Digits, Digits | None]:
-        """The training digits without the last `held_out`, and those, or None if it is 0.
-
-        Raises:
-            RunError: if none would be left to learn from.
-        """
+        """The training digits without the last `held_out`, and those; RunError if none were left to learn."""
         if held_out >= len(self.train):
             raise RunError(
                 f"--validation {held_out:,} leaves none of the {len(self.train):,} training digits to learn"
@@ -154,11 +146,7 @@ def run_one(job: Job, data: Data, callbacks: Callbacks = SILENT) -> Result:
 
 
 def scored(network: Network, recipe: Recipe, history: list[EpochRecord], data: Data) -> Result:
-    """Score a network that was trained by a recipe, with what is known of its training.
-
-    Raises:
-        ScoreError: if its outputs are not finite.
-    """
+    """Score a network that was trained by a recipe; ScoreError if its outputs are not finite."""
     known = (data.split(recipe.validation)[1] or data.train[-10_000:]).images
     threshold = threshold_for(outputs_for(network, known))
     card = score(
@@ -186,11 +174,7 @@ def _restore(trainer: Trainer, checkpoint: Path, identity: Mapping[str, Any]) ->
 
 
 def check_identity(path: Path, found: Mapping[str, Any], identity: Mapping[str, Any]) -> None:
-    """Check that what a file of a run says of recipe and data is what is asked for now.
-
-    Raises:
-        RunError: naming the differences.
-    """
+    """Check that what a file of a run says of recipe and data is what is asked for now, or raise RunError."""
     for part in ("recipe", "data"):
         if found.get(part) != identity[part]:
             what = _difference(found.get(part), identity[part])

@@ -15,7 +15,7 @@ PLAN = "run.json"
 
 
 class RunError(MnistMlpError):
-    """A run's folder that is in use, is missing something, or does not fit what was asked."""
+    """A run or sweep that cannot be carried out as asked, or a folder of one that misses something."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,7 @@ class Plan:
 
     @classmethod
     def read(cls, folder: Path) -> Self:
-        """Read the plan of a run's folder.
-
-        Raises:
-            RunError: if the folder holds none, or a broken one.
-        """
+        """Read the plan of a run's folder; RunError if it holds none, or a broken one."""
         path = folder / f"{cls.KIND}.json"
         if not path.exists():
             raise RunError(
@@ -95,14 +91,7 @@ class Plan:
             raise RunError(f"{printable(path)}: broken: {printable(error, 100)}; {cls.REMEDY}") from None
 
     def check_same(self, asked: Mapping[str, object]) -> None:
-        """Check that what is asked of a run that is resumed is what was asked at first.
-
-        Args:
-            asked: settings of the recipe, repeats and paths, by name.
-
-        Raises:
-            RunError: naming the first difference.
-        """
+        """Check that settings, repeats and paths that are asked for now are the plan's; RunError if not."""
         own = {**asdict(self.places), "repeats": self.repeats, **self.recipe.to_dict()}
         for name, value in asked.items():
             if own[name] != value:
@@ -114,10 +103,6 @@ class Plan:
 
 
 def places_of(folder: Path) -> DataPlaces:
-    """Where the digits of a run were read from: its own folder or that above, of repeats, says so.
-
-    Raises:
-        RunError: if neither does, or what it says is broken.
-    """
+    """Where the digits of a run were read from, as its own folder or that above, of repeats, says."""
     above = folder if (folder / PLAN).exists() else folder.absolute().parent
     return Plan.read(above).places if (above / PLAN).exists() else DataPlaces()

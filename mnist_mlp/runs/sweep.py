@@ -82,11 +82,7 @@ def note_failure(job: Job, outcome: Result | MnistMlpError) -> None:
 
 
 def entries_of(folder: Path, sweep: Sweep, data: Data) -> list[Entry]:
-    """What became of each network.
-
-    Raises:
-        MnistMlpError: if a file is broken, or a network was trained by another recipe or on other digits.
-    """
+    """What became of each network; RunError if one was trained by another recipe or on other digits."""
     trained = {_any_epochs(job.recipe): job for job in sweep.jobs(folder)}
     entries = []
     for setting in sweep.settings:

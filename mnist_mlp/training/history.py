@@ -56,11 +56,7 @@ def history_to_csv(history: Sequence[EpochRecord]) -> str:
 
 
 def history_from_csv(text: str) -> list[EpochRecord]:
-    """Read a history that `history_to_csv` wrote.
-
-    Raises:
-        HistoryError: if the text is something else, or not of epochs 1, 2, 3 ...
-    """
+    """Read what `history_to_csv` wrote; HistoryError if it is something else, or not of epochs 1, 2, 3 ..."""
     try:
         header, *rows = csv.reader(io.StringIO(text))
         if header != _NAMES:

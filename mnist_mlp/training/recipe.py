@@ -4,6 +4,7 @@ The command line, recipe files and the tables of a scorecard take a setting's ki
 explanation from its field in `Recipe`.
 """
 
+import json
 import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, fields, replace
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from mnist_mlp.errors import printable
 from mnist_mlp.files.atomic import read_text
-from mnist_mlp.training.settings import LARGEST_WHOLE, RecipeError, check, parse, setting, shown
+from mnist_mlp.training.settings import LARGEST_WHOLE, RecipeError, check, setting, shown
 
 if TYPE_CHECKING:
     from mnist_mlp.nn.network import Network
@@ -131,11 +132,7 @@ class Recipe:
         return Network(self.layer_sizes, init=self.init, biases=self.biases, rng=self.seed)
 
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
-        """Return this recipe with some settings changed.
-
-        Raises:
-            RecipeError: if a setting is unknown or its value will not do.
-        """
+        """This recipe with some settings changed; RecipeError if one is unknown or its value will not do."""
         for name in settings:
             setting_named(name)
         return replace(self, **settings)
@@ -147,7 +144,10 @@ class Recipe:
 
     def to_toml(self) -> str:
         """All settings as TOML, which `load_recipe` reads back."""
-        return "".join(f"{name} = {_toml(value)}\n" for name, value in self.to_dict().items())
+        values = ((name, json.dumps(value, ensure_ascii=False)) for name, value in self.to_dict().items())
+        return "".join(
+            f"{name} = {value}\n" for name, value in values
+        )  # JSON writes such values as TOML does
 
 
 SETTINGS = {field.name: field for field in fields(Recipe)}
@@ -155,31 +155,12 @@ EXPLANATIONS: dict[str, str] = {name: field.metadata["help"] for name, field in 
 
 
 def setting_named(name: str) -> Field[Any]:
-    """Look up the field of a setting.
-
-    Raises:
-        RecipeError: if there is none of that name.
-    """
+    """Look up the field of a setting; RecipeError if there is none of that name."""
     if name not in SETTINGS:
         near = get_close_matches(str(name)[:50], SETTINGS, 1)
         remedy = f"did you mean {near[0]}?" if near else "the recipe.toml of a run has them all"
         raise RecipeError(f"setting {name!r:.50} is not known; {remedy}")
     return SETTINGS[name]
-
-
-def parse_setting(name: str, text: str) -> Any:
-    """Read the value of a setting from a text, as the command line gives it.
-
-    Raises:
-        RecipeError: if there is no such setting, or its value will not do.
-    """
-    return parse(setting_named(name), text)
-
-
-def _toml(value: object) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f'"{value}"' if isinstance(value, str) else repr(value)
 
 
 RECIPES = {

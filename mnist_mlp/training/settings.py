@@ -35,11 +35,7 @@ def setting(
 
 
 def parse(field: Field[Any], text: str) -> Any:
-    """Read the value of a setting from a text, as the command line gives it.
-
-    Raises:
-        RecipeError: if the value will not do.
-    """
+    """Read the value of a setting from a text of the command line; RecipeError if it will not do."""
     kind: Any = type(field.default)
     value: Any = text.strip()
     try:

@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mnist_mlp.errors import MnistMlpError
-from mnist_mlp.runs.grid import Range, SweepError, choices_in, parse_choices, settings_to_try
+from mnist_mlp.runs.grid import Range, choices_in, parse_choices, settings_to_try
+from mnist_mlp.runs.plan import RunError
 
 
 def tried(*arguments: str, samples: int | None = None, repeats: int = 1) -> list[dict[str, Any]]:
@@ -119,12 +120,12 @@ def test_what_is_wrong_with_an_argument_is_told(text: str, message: str) -> None
 
 
 def test_ranges_need_samples_and_no_sweep_is_endless() -> None:
-    with pytest.raises(SweepError, match="a range is sampled: say with --samples how many settings to draw"):
+    with pytest.raises(RunError, match="a range is sampled: say with --samples how many settings to draw"):
         tried("learning_rate=0.1..1", "hidden=1,2")
     thousand = ",".join(map(str, range(1, 1001)))
-    with pytest.raises(SweepError, match=r"^1,000,000,000 networks are too many"):
+    with pytest.raises(RunError, match=r"^1,000,000,000 networks are too many"):
         tried(f"hidden={thousand}", f"epochs={thousand}", f"batch_size={thousand}")
-    with pytest.raises(SweepError, match="10,001 networks are too many; a sweep trains at most 10,000"):
+    with pytest.raises(RunError, match="10,001 networks are too many; a sweep trains at most 10,000"):
         tried("hidden=1..500", samples=73, repeats=137)
 
 
