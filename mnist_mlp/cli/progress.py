@@ -27,12 +27,7 @@ _COLUMNS = (
 
 
 class TrainingReport(ExitStack):
-    """Shows one training after another; its methods are callbacks of a run.
-
-    Args:
-        screen: where it is shown.
-        show_card: whether the scorecard is shown as soon as there is one.
-    """
+    """Shows a training, and its scorecard if that is wanted; its methods are callbacks of a run."""
 
     def __init__(self, screen: Screen, *, show_card: bool) -> None:
         super().__init__()
@@ -104,13 +99,7 @@ class TrainingReport(ExitStack):
 
 
 class NetworksReport(ExitStack):
-    """Shows how many of several networks are trained: a bar on a terminal, and a line for each.
-
-    Args:
-        screen: where it is shown.
-        total: how many networks there are in all.
-        done: how many of them were there before.
-    """
+    """Shows how many networks are trained, `done` of them before: a bar on a terminal, and a line each."""
 
     def __init__(self, screen: Screen, total: int, done: int = 0) -> None:
         super().__init__()

@@ -96,11 +96,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def read_text(path: str | Path, limit: int = 1 << 22) -> str:
-    """Read a UTF-8 file of at most `limit` bytes.
-
-    Raises:
-        StorageError: the file cannot be read, is longer, or is no such text.
-    """
+    """Read a UTF-8 file; StorageError if it cannot be read, is no such text, or longer than `limit` bytes."""
     with reading(path) as file:
         data = file.read(limit + 1)
         if len(data) > limit:

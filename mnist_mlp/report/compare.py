@@ -41,13 +41,7 @@ class Run(RepeatedScorecard):
 
 @dataclass(frozen=True)
 class Difference:
-    """Whether two runs differ by more than chance.
-
-    Attributes:
-        test: the name of the statistical test.
-        p: how likely so large a difference is by chance.
-        sentence: the same in words.
-    """
+    """A statistical test by its name, how likely so large a difference is by chance, and that in words."""
 
     test: str
     p: float

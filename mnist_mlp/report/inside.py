@@ -10,14 +10,9 @@ from mnist_mlp.nn.network import Network
 def effect_of_ink(network: Network, inputs: NDArray[np.floating]) -> NDArray[np.floating]:
     """How much each pixel moves each unit of the first layer: weight times the pixel's standard deviation.
 
-    The weights alone would show noise at the border, where no digit has ink and training changes nothing.
-
-    Args:
-        network: with 784 inputs.
-        inputs: (n, 784), digits over which the standard deviations are taken.
-
-    Returns:
-        (units, 28, 28); above 0 where ink raises the unit's output.
+    The weights alone would show noise at the border, where no digit has ink and training changes nothing. The
+    standard deviations are those of the inputs (n, 784). What is returned, (units, 28, 28), is above 0 where
+    ink raises the unit's output.
     """
     effects: NDArray[np.floating] = network.weights[0] * inputs.std(axis=0)
     return effects.reshape(-1, 28, 28)

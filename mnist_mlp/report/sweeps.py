@@ -44,11 +44,8 @@ class Entry:
 class Row:
     """The networks of one setting, summed up.
 
-    Attributes:
-        settings: by name.
-        scores: the accuracy of each network on the held-out digits, from 0 to 1.
-        failed: how many networks could not be trained.
-        seconds: mean time of a training.
+    The scores are accuracies on the held-out digits, from 0 to 1, of the networks that could be trained;
+    `failed` counts the others, and a training took `seconds` on average.
     """
 
     settings: Settings

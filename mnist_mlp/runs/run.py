@@ -44,13 +44,8 @@ def carry_out_repeats(
 ) -> RepeatedScorecard:
     """Do what is left to do of a run with repeats: train each seed in a folder of its own, several at once.
 
-    Args:
-        folder: of the run.
-        plan: what was asked.
-        data: the digits.
-        places: how many networks are trained at once, each by a worker with one BLAS thread.
-        on_warning: told what may be wrong with the digits.
-        on_done: told of each training as it ends.
+    There are places for so many workers, each with one BLAS thread. `on_warning` is told what may be wrong
+    with the digits, and `on_done` of each training as it ends.
     """
     for warning in _examine(data):
         on_warning(warning)
@@ -76,12 +71,7 @@ def train_all(
 ) -> None:
     """Train the networks that are not finished, several at once, and keep each as soon as it is done.
 
-    Args:
-        jobs: what to train.
-        data: the digits.
-        start: starts the engine that trains.
-        on_done: told what became of each, see `run_all`.
-        pictures: whether pictures are drawn for each.
+    The engine that `start` starts trains them, and `on_done` is told what became of each, see `run_all`.
     """
     left = [replace(job, checkpoint_seconds=_CHECKPOINT_SECONDS) for job in jobs if not prepare_job(job)]
     if not left:

@@ -36,7 +36,7 @@ def score(
 
     Args:
         network: 784 inputs and 10 outputs.
-        digits: at least one.
+        digits: to score it on.
         threshold: an output below it is no answer; None where it is not known.
         robustness: whether the digits are also scored after many changes.
         on_change: called after each change with the number of changes scored and of all.

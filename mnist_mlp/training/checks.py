@@ -48,11 +48,7 @@ def examine_digits(digits: Digits, *, role: Literal["training", "test"]) -> list
 
 
 def examine_overlap(train: Digits, test: Digits) -> list[str]:
-    """Look for test digits, among at most 10,000 of them, that are training digits too.
-
-    Returns:
-        A sentence if there are any, else nothing.
-    """
+    """Look for test digits, among at most 10,000 of them, that are training digits too: a sentence if so."""
     test_images = [image.tobytes() for image in test.images[:: -(-len(test) // _MOST_IMAGES)]]
     wanted = set(test_images)
     found = {content for image in train.images if (content := image.tobytes()) in wanted}
@@ -70,12 +66,8 @@ def examine_network(
 ) -> list[str]:
     """Look at what a network has learned so far, by showing it some hundred of its training digits.
 
-    Args:
-        outputs: gives the network's outputs (n, 10) for images (n, 28, 28).
-        train: the digits it is trained on.
-
-    Returns:
-        A sentence for each finding, always the same sentence for the same finding.
+    `outputs` gives its outputs (n, 10) for images (n, 28, 28). Returns a sentence for each finding, always
+    the same for the same finding.
     """
     step = -(-len(train) // _MOST_ASKED)
     labels = train.labels[::step]

@@ -243,12 +243,7 @@ def load_recipe(name_or_file: str, *, without: Collection[str] = ()) -> Recipe:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """Read the settings of a TOML file, not checked yet.
-
-    Raises:
-        RecipeError: if the file is no TOML.
-        StorageError: if the file cannot be read.
-    """
+    """Read the settings of a file, not checked yet; RecipeError if it is not TOML, else StorageError."""
     text = read_text(path, _LARGEST_FILE)
     try:
         return tomllib.loads(text)

@@ -21,12 +21,7 @@ _NONDIGITS_DRAWN = 20_000
 
 
 class Samples:
-    """The training digits as a recipe presents them, perhaps with samples that are no digits among them.
-
-    Args:
-        digits: the training digits.
-        recipe: order, distortions, centering and loss.
-    """
+    """The training digits as a recipe presents them, perhaps with samples that are no digits among them."""
 
     def __init__(self, digits: Digits, recipe: Recipe) -> None:
         self._images = digits.images.reshape(-1, 784)

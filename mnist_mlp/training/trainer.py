@@ -148,13 +148,9 @@ class Trainer:
         return outputs_for(self._network, images, shift=INPUT_MEAN if self._recipe.center_inputs else None)
 
     def run_epoch(self, on_progress: Callable[[Progress], object] | None = None) -> EpochRecord:
-        """Train for one epoch.
+        """Train for one epoch; TrainingError if the loss is no longer finite.
 
-        Args:
-            on_progress: called after each chunk of samples; what it raises ends the epoch half-way.
-
-        Raises:
-            TrainingError: if the loss is no longer finite.
+        `on_progress` is called after each chunk of samples; what it raises ends the epoch half-way.
         """
         start = perf_counter()
         epoch = len(self.history) + 1
@@ -233,11 +229,7 @@ class Trainer:
         return arrays, {"history": history_to_csv(self.history)}
 
     def restore(self, arrays: Mapping[str, NDArray[Any]], values: Mapping[str, Any]) -> None:
-        """Resume from what `state` gave.
-
-        Raises:
-            HistoryError, TrainingError: if it is not the state of a training by this recipe.
-        """
+        """Resume from what `state` gave; HistoryError or TrainingError if it is not of this recipe."""
         own = self.state()[0]
         same = own.keys() == arrays.keys() and all(
             (array.shape, array.dtype) == (arrays[name].shape, arrays[name].dtype)
