@@ -3,7 +3,7 @@
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from mnist_mlp.report.text import Terminal
+
+    Images = list[NDArray[np.uint8]]
 
 EXAMPLES = """
   mnist-mlp show-digit 8
@@ -26,15 +28,6 @@ class Split(StrEnum):
 
     train = "train"
     test = "test"
-
-
-class _Shown(NamedTuple):
-    """What is shown: a digit, distorted versions if asked for, and a network's outputs if there is one."""
-
-    image: "NDArray[np.uint8]"
-    label: int
-    versions: "list[NDArray[np.uint8]]"
-    outputs: "NDArray[np.floating[Any]] | None"
 
 
 def show_digit(
@@ -81,7 +74,7 @@ def show_digit(
         outputs = trained.network.forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
             fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
-    shown = _Shown(image, label, _distorted(image, 14) if distort else [], outputs)
+    images = [image, *(_distorted(image, 14) if distort else [])]
     if json:
         facts: dict[str, Any] = {"index": index, "label": label, "pixels": image.tolist()}
         if outputs is not None:
@@ -90,11 +83,11 @@ def show_digit(
         screen.json(facts)
     else:
         screen.result(f"{csv or f'{split.value} digit'} {index}, label {label}")
-        screen.raw(_drawn(shown, screen.terminal))
+        screen.raw(_drawn(images, label, outputs, screen.terminal))
         if outputs is not None and outputs.max() < threshold:
             screen.result(f"not sure: its largest output is below {threshold:.2f}")
     if save is not None:
-        _save(save, shown, f"digit {index}, label {label}")
+        _save(save, images, label, outputs, f"digit {index}, label {label}")
         screen.note(f"written to {save}")
 
 
@@ -110,29 +103,30 @@ def _distorted(image: "NDArray[np.uint8]", count: int) -> "list[NDArray[np.uint8
     return [np.rint(row).astype(np.uint8).reshape(28, 28) for row in pixels]
 
 
-def _drawn(shown: _Shown, terminal: "Terminal") -> str:
-    """What is shown as text, in 24 lines at most."""
+def _drawn(images: "Images", label: int, outputs: "NDArray[np.floating] | None", terminal: "Terminal") -> str:
+    """A digit, perhaps distorted versions, and what a network makes of it, as text in 24 lines at most."""
     from mnist_mlp.report.text import digit_text, digit_with_bars, digits_text
 
-    image, label, versions, outputs = shown
-    if versions:
-        drawn = digits_text([image, *versions], terminal)
+    if len(images) > 1:
+        drawn = digits_text(images, terminal)
         if outputs is None:
             return drawn
         answer, output = outputs.argmax(), outputs.max()
         wrong = "" if answer == label else f"; wrong, it is {label}"
         return f"{drawn}\nthe first, not distorted: answer {answer}, output {output:.3f}{wrong}"
     if outputs is None:
-        return digit_text(image, terminal)
-    return digit_with_bars(image, outputs, label, terminal)
+        return digit_text(images[0], terminal)
+    return digit_with_bars(images[0], outputs, label, terminal)
 
 
-def _save(path: Path, shown: _Shown, title: str) -> None:
+def _save(
+    path: Path, images: "Images", label: int, outputs: "NDArray[np.floating] | None", title: str
+) -> None:
     from mnist_mlp.report.figures import draw_digits, draw_outputs, save_picture
 
-    image, label, versions, outputs = shown
-    title += f", in a frame, and {len(versions)} distorted copies" if versions else ""
-    draws = [partial(draw_digits, images=[image, *versions], title=title)]
+    copies = len(images) - 1
+    title += f", in a frame, and {copies} distorted copies" if copies else ""
+    draws = [partial(draw_digits, images=images, title=title)]
     if outputs is not None:
         draws.append(partial(draw_outputs, outputs=outputs, label=label))
-    save_picture(path, *draws, size=(9.0 if outputs is not None or versions else 4.8, 4.8))
+    save_picture(path, *draws, size=(9.0 if outputs is not None or copies else 4.8, 4.8))

@@ -130,14 +130,14 @@ def _carry_out(
     from mnist_mlp.cli.progress import NetworksReport, TrainingReport
     from mnist_mlp.cli.scores import show_repeated_scorecard
     from mnist_mlp.runs.job import Callbacks
-    from mnist_mlp.runs.run import carry_out, carry_out_repeats
+    from mnist_mlp.runs.run import carry_out, carry_out_repeats, examine
 
     try:
+        for warning in examine(data):
+            screen.warning(warning)
         if plan.repeats > 1:
             with NetworksReport(screen, plan.repeats) as networks:
-                repeated = carry_out_repeats(
-                    folder, plan, data, places=jobs, on_warning=screen.warning, on_done=networks.on_done
-                )
+                repeated = carry_out_repeats(folder, plan, data, places=jobs, on_done=networks.on_done)
             if show_card:
                 show_repeated_scorecard(screen, repeated)
             return repeated

@@ -27,8 +27,6 @@ OnDone = Callable[[Job, Result | MnistMlpError], object]
 
 def carry_out(folder: Path, plan: Plan, data: Data, callbacks: Callbacks = SILENT) -> Scorecard:
     """Do what is left to do of a run of one training, and write the results into its folder."""
-    for warning in _examine(data):
-        callbacks.on_warning(warning)
     job = Job(plan.recipe, folder)
     prepare_job(job)
     result = run_one(job, data, callbacks)
@@ -40,15 +38,13 @@ def carry_out(folder: Path, plan: Plan, data: Data, callbacks: Callbacks = SILEN
 
 
 def carry_out_repeats(
-    folder: Path, plan: Plan, data: Data, *, places: int, on_warning: Callable[[str], object], on_done: OnDone
+    folder: Path, plan: Plan, data: Data, *, places: int, on_done: OnDone
 ) -> RepeatedScorecard:
     """Do what is left to do of a run with repeats: train each seed in a folder of its own, several at once.
 
-    There are places for so many workers, each with one BLAS thread. `on_warning` is told what may be wrong
-    with the digits, and `on_done` of each training as it ends.
+    There are places for so many workers, each with one BLAS thread. `on_done` is told of each training as it
+    ends.
     """
-    for warning in _examine(data):
-        on_warning(warning)
     write_text(folder / "recipe.toml", plan.recipe.to_toml())
     jobs = [Job(recipe, folder / f"seed-{recipe.seed}") for recipe in plan.recipes]
 
@@ -103,7 +99,7 @@ def card_of(job: Job, data: Data) -> Scorecard:
     return card
 
 
-def _examine(data: Data) -> list[str]:
+def examine(data: Data) -> list[str]:
     """What may be wrong with the digits of a run, in plain words."""
     findings = examine_digits(data.train, role="training")
     if data.test is not None:

@@ -67,12 +67,10 @@ def history_from_csv(text: str) -> list[EpochRecord]:
 
 
 def _record(epoch: int, row: Sequence[str]) -> EpochRecord:
-    numbers: dict[str, Any] = {}
-    for name, text in zip(_NAMES, row, strict=True):
-        is_missing = text == "" and name.startswith("validation")
-        numbers[name] = None if is_missing else float(text)
-        if not (is_missing or 0 <= numbers[name] < 1e9):
-            raise ValueError(f"{name} is {text}")
-    if numbers["epoch"] != epoch:
-        raise ValueError("epochs are missing")
+    numbers: dict[str, Any] = {
+        name: None if text == "" and name.startswith("validation") else float(text)
+        for name, text in zip(_NAMES, row, strict=True)
+    }
+    if numbers["epoch"] != epoch or not all(n is None or 0 <= n < 1e9 for n in numbers.values()):
+        raise ValueError("epochs are missing, or numbers out of range")
     return EpochRecord(**{**numbers, "epoch": epoch})

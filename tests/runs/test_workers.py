@@ -34,7 +34,7 @@ def repeat(folder: Path, data: Data, plan: Plan = PLAN) -> list[int]:
     def on_done(job: Job, _: object) -> None:
         seeds.append(job.recipe.seed)
 
-    carry_out_repeats(folder, plan, data, places=2, on_warning=lambda _: None, on_done=on_done)
+    carry_out_repeats(folder, plan, data, places=2, on_done=on_done)
     return sorted(seeds)
 
 
