@@ -108,7 +108,7 @@ LEFT_OUT: dict[str, tuple[Any, str, Any]] = {
     "rules": (photo, "without_rules", lambda ink: ink),
     "grouping": (photo, "join_parts", lambda boxes, _tall: np.arange(len(boxes) + 1)),
     "parting of digits that touch": (photo, "halves_of", lambda *_: []),
-    "stroke width": (glyph, "even_strokes", lambda ink, _bounds: np.pad(ink, 2)),
+    "stroke width": (glyph, "thicken", lambda ink: np.pad(ink, 2)),
     "box of 20 x 20": (glyph, "FITTED", 28),
     "center of mass": (glyph, "center", box_center),
 }

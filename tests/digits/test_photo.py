@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
-from mnist_mlp.digits.glyph import bring_to_mnist, center, even_strokes, fit
+from mnist_mlp.digits.glyph import bring_to_mnist, center, fit, thicken
 from mnist_mlp.digits.ink import otsu_threshold
 from mnist_mlp.digits.photo import PhotoError, Sheet, read_image
 
@@ -117,7 +117,7 @@ def test_any_size_gives_nearly_the_same_image_and_a_box_in_its_own_pixels(factor
     box = np.array(sheet.glyphs[0].box) / factor
     assert np.allclose(box, SEVEN_BOX, atol=max(6, 1.5 / factor))
     reference = read(drawn()).images[0].astype(float)
-    assert np.abs(sheet.images[0] - reference).mean() < (20 if factor < 0.1 else 8)  # of about 45 with ink
+    assert np.abs(sheet.images[0] - reference).mean() < (25 if factor < 0.1 else 8)
 
 
 def test_a_page_is_read_by_lines_from_left_to_right() -> None:
@@ -141,6 +141,12 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
 def test_a_broken_stroke_is_one_digit() -> None:
     image = drawn()
     ImageDraw.Draw(image).rectangle((190, 150, 300, 151), fill=255)  # 2 of its 112 pixels
+    assert is_the_seven(read(image))
+
+
+def test_a_digit_broken_in_two_halves_is_one_digit() -> None:
+    image = drawn()
+    ImageDraw.Draw(image).rectangle((190, 145, 300, 149), fill=255)  # 5 of its 112 pixels
     assert is_the_seven(read(image))
 
 
@@ -312,11 +318,11 @@ def test_center_puts_the_center_of_mass_on_pixel_14() -> None:
     assert (rows.min(), columns.min()) == (4, 4)
 
 
-@pytest.mark.parametrize(("pen", "width"), [(2, 2.2), (15, 3.0), (40, 3.4)])
-def test_strokes_are_brought_to_the_width_that_mnist_has(pen: int, width: float) -> None:
+@pytest.mark.parametrize(("pen", "width"), [(2, 2.2), (15, 3.0), (40, 8.0)])
+def test_strokes_thinner_than_in_mnist_are_thickened(pen: int, width: float) -> None:
     ink = np.zeros((140, 140))
     ink[20:120, 70 - pen // 2 : 70 - pen // 2 + pen] = 1
-    thickness = (even_strokes(ink) > 0.5).sum(axis=1).max() / 100 * 20
+    thickness = (thicken(ink) > 0.5).sum(axis=1).max() / 100 * 20
     assert thickness == pytest.approx(width, rel=0.25)
 
 
