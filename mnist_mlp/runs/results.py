@@ -111,6 +111,7 @@ def _draw(folder: Path, result: Result, digits: Digits) -> list[str]:
 
 def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecard:
     """Write the means of several seeds into the folder above theirs."""
+    tidy(folder, finished=False)
     repeated = RepeatedScorecard(cards)
     write_text(folder / "scorecard.md", repeated_page(repeated, explanations=EXPLANATIONS))
     write_text(folder / SCORECARD, repeated.to_json())
@@ -119,6 +120,7 @@ def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecar
 
 def write_sweep(folder: Path, rows: Sequence[Row], tested: RepeatedScorecard) -> None:
     """Write what a sweep found: the settings, the best first, and how the best does on the test digits."""
+    tidy(folder, finished=False)
     save_sweep_picture(folder / "sweep.png", rows, tested.runs[0].recipe["validation"])
     write_text(folder / "scorecard.md", sweep_page(rows, tested, explanations=EXPLANATIONS))
 

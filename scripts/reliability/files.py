@@ -161,36 +161,6 @@ def hostile_csv() -> list[bytes]:
     ]
 
 
-def hostile_arrays() -> list[bytes]:
-    huge = {"dtype": "F32", "shape": [2**20, 2**20], "data_offsets": [0, 2**42]}
-    empty = {"dtype": "F32", "shape": [0, 2**59], "data_offsets": [0, 0]}
-    headers = [
-        {"layers.0.weight": huge, "__metadata__": {"json": "{}"}},
-        {"layers.0.weight": empty, "__metadata__": {"json": '{"activations":["sigmoid"]}'}},
-        {"__metadata__": {"json": "[" * 100_000}},
-        {"__metadata__": {"json": '{"a":' + "9" * 100_000 + "}"}},
-        {str(i): empty for i in range(20_000)},
-    ]
-    others = [b"", b"\xff" * 8, (2**62).to_bytes(8, "little") + b"{}", b"PK\x03\x04" + bytes(1000)]
-    return [*map(safetensors, headers), *others, b"\x80\x04cos\nsystem\n(S'touch owned'\ntR."]
-
-
-def hostile_json() -> list[bytes]:
-    return [
-        *(b"", b"null", b"[" * 100_000, b'{"a":' * 50_000, b"9" * 100_000, b'{"confusion": 1e999}'),
-        *(b"[" + b"{}," * 600_000 + b"{}]", b"\xff\xfe" + b"{\0}\0", b"\xef\xbb\xbf{}"),
-    ]
-
-
-def hostile_toml() -> list[bytes]:
-    return [
-        *(b"", bytes(70_000), b".".join([b"a"] * 32_000) + b"=1", b"epochs=" + b"9" * 60_000),
-        *(b"a=" + b"[" * 30_000, b"a=" + b"{b=" * 10_000, b'name="' + b"x" * 60_000 + b'"'),
-        *(b'epochs="\\u001b[31m"', b'base="\\u0007"', b"learning_rate=nan", b"epochs=1979-05-27"),
-        *(b"[[a]]\nb=1\n" * 6000, b"".join(b"[a%d.b]\nc=1\n" % i for i in range(900))),
-    ]
-
-
 def hostile_pictures() -> list[bytes]:
     noise = np.random.default_rng(1).integers(0, 256, (1000, 1000), np.uint8)
     large = picture(np.zeros((8000, 8000), np.uint8), "PNG")

@@ -56,8 +56,8 @@ class Reader(NamedTuple):
     kind: str
     read: Callable[[Path], object]
     valid: dict[str, bytes]
-    hostile: Callable[[], list[bytes]]
     change: Callable[[bytes], SearchStrategy[bytes]] = files.changed_bytes
+    hostile: Callable[[], list[bytes]] = list
 
 
 def write_valid_files(folder: Path, digits: Digits) -> None:
@@ -121,17 +121,17 @@ def readers(folder: Path) -> list[Reader]:
     def read_plan(path: Path) -> None:
         Plan.read(path.parent).check_same({"epochs": 3})
 
-    texts, arrays = (files.hostile_json, files.changed_json), (files.hostile_arrays, files.changed_arrays)
+    packed, pictures = valid("images.gz", "labels.gz"), valid("a.PNG", "a.JPEG")
     return [
-        Reader("csv", read_rows, valid("a.csv", "b.csv.gz"), files.hostile_csv, files.changed_csv),
-        Reader("idx", read_pair, valid("images", "labels"), files.hostile_idx),
-        Reader("gz", read_pair, valid("images.gz", "labels.gz"), files.hostile_gzip, files.changed_gzip),
-        Reader("picture", read_picture, valid("a.PNG", "a.JPEG"), files.hostile_pictures),
-        Reader("model", read_model, valid(MODEL), *arrays),
-        Reader("checkpoint", read_checkpoint, valid(CHECKPOINT, "epoch-1"), *arrays),
-        Reader("recipe", read_recipe, valid("all.toml", "base.toml"), files.hostile_toml, files.changed_toml),
-        Reader("scorecard", read_scorecard, valid(SCORECARD), *texts),
-        Reader("plan", read_plan, valid(PLAN), *texts),
+        Reader("csv", read_rows, valid("a.csv", "b.csv.gz"), files.changed_csv, files.hostile_csv),
+        Reader("idx", read_pair, valid("images", "labels"), hostile=files.hostile_idx),
+        Reader("gz", read_pair, packed, files.changed_gzip, files.hostile_gzip),
+        Reader("picture", read_picture, pictures, hostile=files.hostile_pictures),
+        Reader("model", read_model, valid(MODEL), files.changed_arrays),
+        Reader("checkpoint", read_checkpoint, valid(CHECKPOINT, "epoch-1"), files.changed_arrays),
+        Reader("recipe", read_recipe, valid("all.toml", "base.toml"), files.changed_toml),
+        Reader("scorecard", read_scorecard, valid(SCORECARD), files.changed_json),
+        Reader("plan", read_plan, valid(PLAN), files.changed_json),
     ]
 
 

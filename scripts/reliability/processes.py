@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,6 +27,17 @@ def started(*arguments: str | Path, threads: int = 1) -> Iterator["subprocess.Po
             yield process
         finally:
             process.kill()
+
+
+def workers(process: "subprocess.Popen[str]") -> list[int]:
+    """The worker processes of a command, on Linux: what its children started."""
+    parents = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has just ended
+            _, parent, group = (folder / "stat").read_text().rpartition(")")[2].split()[:3]
+            if int(group) == process.pid:
+                parents[int(folder.name)] = int(parent)
+    return [number for number, parent in parents.items() if parents.get(parent) == process.pid]
 
 
 def left_behind(process: "subprocess.Popen[str]", *folders: Path) -> list[str]:

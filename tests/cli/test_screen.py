@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import Stream, call
+from commands import Stream
 
 from mnist_mlp.cli.progress import NetworksReport, TrainingReport
 from mnist_mlp.cli.scores import show_repeated_scorecard, show_scorecard
@@ -146,17 +146,6 @@ def test_figures_are_whole_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, c
     assert any(re.fullmatch(r"epoch 2/5 train 93\.80 % \d:\d\d left", line) for line in lines)
     assert "recipe tutorial with hidden 30,20," in " ".join(line.strip() for line in lines)
     assert all(len(line) <= 40 for line in lines)
-
-
-def test_a_training_on_a_terminal_has_bars_and_fits_too(
-    csvs: list[object], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("TERM", "xterm-256color")
-    shown = call("train", *csvs, "--epochs", 2, "--hidden", 4, "--out", "run", terminal=True)
-    lines = lines_sent(shown.out + shown.err)
-    assert any(re.match(r"epoch [12]/2 .* \d+/400 .*/s train ", line) for line in lines)
-    commands = ("  mnist-mlp ", "all of it")  # which are as long as the paths in them
-    assert all(len(line) <= 80 for line in lines if not line.startswith(commands))
 
 
 def test_there_are_no_bars_where_they_are_not_wanted(monkeypatch: pytest.MonkeyPatch) -> None:

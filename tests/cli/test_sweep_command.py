@@ -17,6 +17,7 @@ from networks import content
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import write_csv
+from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import load_recipe
 
@@ -97,8 +98,11 @@ def test_json_and_csv_have_an_entry_for_each_network() -> None:
     assert [row["failed"] for row in rows] == [entry["failed"] or "" for entry in entries]
     assert len(re.findall(r"(?m)^./4  failed  .* seed 1: epoch 1: the", shown.err)) == 2
 
+    Path("out", temporary_name("sweep.png", 999_999_999)).touch()  # of a process killed in the end
+    before = files(Path("out"))
     again = call("sweep", "--resume", "out", "--json")  # reads what is there
     assert json.loads(again.out) == entries
+    assert files(Path("out")) == {name for name in before if not name.endswith(".tmp")}
     assert "/4  " not in again.err
 
 

@@ -12,7 +12,7 @@ from cards import MORE
 
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.inside import imagine_digits
+from mnist_mlp.report.inside import effect_of_ink, imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
 from mnist_mlp.report.scorecard import Scorecard
@@ -90,7 +90,8 @@ def test_what_is_not_known_is_left_out(network: Network, few_test_digits: Digits
         network,
         few_test_digits,
         {"recipe": {"name": "fast"}, "seed": 3},
-        history=[EpochRecord(1, 0.3, 0.1, 0.9, None, None, 2.0)],
+        history=[EpochRecord(i, 0.3, 0.1, 0.8 + i / 10, None, None, 2.0) for i in (1, 2)],
+        kept=1,
         held_out=few_test_digits[:50],
         name="monday",
     )
@@ -187,6 +188,13 @@ def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: 
     page = page_of(network, few_test_digits)
     assert facts_of(page)["costs"][0] == [200, 0]
     assert "<td>200</td><td>0</td><td>-</td>" in page
+
+
+def test_what_a_unit_looks_for_is_its_weights_where_digits_differ() -> None:
+    network = Network.from_arrays([np.tile([2.0, -3.0, 4.0, 0.0], (1, 196))], activations=["sigmoid"])
+    inputs = np.tile([[0.0, 1.0, 0.7, 0.0], [1.0, 0.0, 0.7, 1.0]], (1, 196))
+    # The first two are 1 in half of the digits: a standard deviation of 0.5. The third never changes.
+    assert effect_of_ink(network, inputs)[0, 0, :4] == pytest.approx([1, -1.5, 0, 0])
 
 
 def test_the_way_back_through_a_network_by_hand() -> None:

@@ -34,17 +34,12 @@ def test_a_plan_reads_back_as_it_was(tmp_path: Path, recipe: Recipe) -> None:
 @pytest.mark.parametrize(
     "content",
     [
-        *("", "x" * 100_000, "[" * 5000, "[]", "null", "{}", '{"recipe": {}}'),
-        '{"recipe": {}, "repeats": 0, "places": {}}',
+        *("", "[" * 5000, "null", '{"recipe": {}}'),
         '{"recipe": {}, "repeats": true, "places": {}}',
         '{"recipe": {}, "repeats": 1, "places": {"data_dir": 3}}',
-        '{"recipe": {}, "repeats": 1, "places": {"other": "/a"}}',
         '{"recipe": {}, "repeats": 1, "places": {}, "more": 1}',
-        '{"recipe": [], "repeats": 1, "places": {}}',
         '{"recipe": {"\\u001b[2J": 1}, "repeats": 1, "places": {}}',
         '{"recipe": {"seed": 9223372036854775807}, "repeats": 2, "places": {}}',
-        '{"recipe": {"epochs": ' + "9" * 5000 + '}, "repeats": 1, "places": {}}',
-        '{"recipe": {"hidden": ' + "[" * 900 + "]" * 900 + '}, "repeats": 1, "places": {}}',
     ],
     ids=lambda content: content[:50],
 )

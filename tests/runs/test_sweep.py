@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from folders import RESULTS, files, models
+from folders import RESULTS, files
 
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.report.sweeps import Entry, summarize
@@ -62,14 +62,6 @@ def test_each_network_has_a_folder_named_by_its_settings_and_seed(swept: Path, h
     card = json.loads((job.folder / "scorecard.json").read_text())
     assert card["total"] == 100  # the held-out digits
     assert card["accuracy"] == run_one(Job(job.recipe, swept, None), held_out).card.accuracy
-
-
-def test_what_is_finished_is_not_trained_again(swept: Path, held_out: Data, tmp_path: Path) -> None:
-    carry_out(SWEEP.jobs(tmp_path)[:3], held_out, tmp_path)
-    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
-    assert carry_out(SWEEP.jobs(tmp_path), held_out, tmp_path) == ["learning_rate=0.5,hidden=8x6/seed-2"]
-    assert before == {path: path.stat().st_mtime_ns for path in before}
-    assert models(tmp_path) == models(swept)
 
 
 def test_a_network_that_diverges_is_a_result(held_out: Data, tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def test_only_what_is_left_is_done_and_only_with_the_same_digits(
     (tmp_path / "seed-9").mkdir()
     for name in files(repeated / "seed-9"):
         (tmp_path / "seed-9" / name).write_bytes((repeated / "seed-9" / name).read_bytes())
-    (tmp_path / "seed-9" / temporary_name("scorecard.json", 999_999_999)).touch()
+    for killed in (tmp_path, tmp_path / "seed-9"):
+        (killed / temporary_name("scorecard.json", 999_999_999)).touch()
     assert repeat(tmp_path, data) == [10]
     assert files(tmp_path) == files(repeated)
     model = Path("seed-10", "model.safetensors")

@@ -26,15 +26,15 @@ def test_valid_files_are_read_and_changed_ones_at_least_refused(
 ) -> None:
     reader = all_readers[kind]
     assert {feed(reader, data) for data in reader.valid.values()} == {"read"}
-    counts = fuzz(reader, tmp_path, seeds=[1], examples=40, hostile=False)
+    counts = fuzz(reader, tmp_path, seeds=[1], examples=60, hostile=False)
     assert counts["defects"] == 0
-    assert counts["read"] + counts["refused"] == 40
+    assert counts["read"] + counts["refused"] == 60
     assert counts["refused"] > 10
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["csv", "idx", "gz", "picture"])
 def test_hostile_files_do_no_harm(all_readers: dict[str, Reader], kind: str, tmp_path: Path) -> None:
     assert fuzz(all_readers[kind], tmp_path, seeds=[])["defects"] == 0
 
@@ -64,7 +64,7 @@ def read_by_raising(error: BaseException) -> Callable[[Path], object]:
 def test_a_defect_is_found(
     read: Callable[[Path], object], fault: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    counts = fuzz(Reader("odd", read, {"a": b"valid"}, list), tmp_path, seeds=[1, 2], examples=5)
+    counts = fuzz(Reader("odd", read, {"a": b"valid"}), tmp_path, seeds=[1, 2], examples=5)
     assert counts["defects"] == 1
     assert fault in capsys.readouterr().out
     assert (tmp_path / "odd-defect").exists()
@@ -75,7 +75,7 @@ def test_the_file_that_shows_a_defect_is_kept_and_small(tmp_path: Path) -> None:
         if b"\xff" in path.read_bytes():
             raise ValueError("reads no such byte")
 
-    reader = Reader("odd", read, {"a": b"valid"}, hostile=list)
+    reader = Reader("odd", read, {"a": b"valid"})
     assert fuzz(reader, tmp_path, seeds=range(9))["defects"] == 1
     kept = (tmp_path / "odd-defect").read_bytes()
     assert b"\xff" in kept
