@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import resource_tracker
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,6 +77,7 @@ def local_engine(places: int, data: Data, folder: Path) -> Iterator[Engine]:
     context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
     if forks:
         context.set_forkserver_preload([__name__])
+        resource_tracker.ensure_running()  # which unblocks Ctrl-C in the thread that starts it
     for left_over in folder.glob(f"{_SHARED}*"):
         shutil.rmtree(left_over, ignore_errors=True)
     with TemporaryDirectory(prefix=_SHARED, dir=folder, ignore_cleanup_errors=True) as scratch:
