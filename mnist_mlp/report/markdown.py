@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from mnist_mlp.errors import escape_controls
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, most_confident, percent
 from mnist_mlp.report.sweeps import AS_GOOD, Row, label, table
 from mnist_mlp.report.tables import calibration_table, digits_table, seeds_table
@@ -151,5 +152,5 @@ def _coded(facts: Mapping[str, object]) -> list[tuple[str, ...]]:
 def _code(fact: object) -> str:
     """A fact as Markdown code in a table cell; what would break out of either, or of the line, is escaped."""
     text = fact if isinstance(fact, str) else json.dumps(fact)
-    text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    text = escape_controls(text).replace("\n", "\\n")
     return "`" + text.replace("`", "'").replace("|", "\\|") + "`"

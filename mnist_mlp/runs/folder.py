@@ -51,8 +51,7 @@ def make_folder(folder: Path) -> bool:
 def check_free(folder: Path, *, force: bool) -> None:
     """Check that a new run may go into a folder.
 
-    Raises:
-        RunError: if it holds a run already, unless forced; or other files, which nothing forces.
+    RunError if it holds a run already, unless that is forced; or other files, which nothing forces.
     """
     shown = printable(folder)
     if not (folder / PLAN).exists():
@@ -68,11 +67,7 @@ def check_free(folder: Path, *, force: bool) -> None:
 
 
 def check_free_for_scores(folder: Path) -> None:
-    """Check that a scorecard, its page and its pictures may go into a folder.
-
-    Raises:
-        RunError: if it holds anything but these of an earlier time.
-    """
+    """Check that a scorecard, its page and its pictures may go into a folder, or that of earlier ones."""
     if _visible(folder) - {*_SCORES}:
         what = "a run" if (folder / PLAN).exists() else "other files"
         raise RunError(f"{printable(folder)}: holds {what}; choose an empty folder, or an earlier evaluate's")
@@ -126,10 +121,8 @@ def seeds_in(folder: Path) -> list[Path]:
 def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
     """Find a model file: the one named, that of the run named, or that of the newest run.
 
-    Of a run with repeats, or of the chosen setting of a sweep, the first seed's model is taken.
-
-    Raises:
-        RunError: if there is none.
+    Of a run with repeats, or of the chosen setting of a sweep, the first seed's model is taken. RunError if
+    there is none.
     """
     place = place or newest_run(runs)
     if place is None:
@@ -149,10 +142,8 @@ def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
 class Model:
     """A trained network, and what its file tells of it.
 
-    Attributes:
-        network: 784 inputs and 10 outputs.
-        facts: `recipe` and `seed` of the training, where they are known.
-        threshold: an output below it is no answer; None where it is not known.
+    The facts are `recipe` and `seed` of the training, where they are known. An output below the threshold is
+    no answer; it is None where it is not known.
     """
 
     network: Network
@@ -161,11 +152,7 @@ class Model:
 
 
 def load_model(path: Path) -> Model:
-    """Load a network for digits.
-
-    Raises:
-        MnistMlpError: if the file cannot be read, or its network is not of 784 inputs and 10 outputs.
-    """
+    """Load a network for digits; RunError if it is not of 784 inputs and 10 outputs."""
     try:
         network = Network.load(path)
     except OtherKindError:

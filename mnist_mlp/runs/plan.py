@@ -20,12 +20,7 @@ class RunError(MnistMlpError):
 
 @dataclass(frozen=True)
 class DataPlaces:
-    """Where the digits of a run are read from, as absolute paths.
-
-    Attributes:
-        train_csv, test_csv: files in place of MNIST's; None for MNIST's.
-        data_dir: the folder of MNIST's files.
-    """
+    """Absolute paths of the digits of a run: of CSV files, and of the folder of MNIST's for what has none."""
 
     train_csv: str | None = None
     test_csv: str | None = None
