@@ -93,7 +93,7 @@ def render_page(
 def costs_of_thresholds(
     labels: NDArray[np.integer[Any]], outputs: NDArray[np.floating]
 ) -> list[tuple[int, int]]:
-    """For each threshold 0, 0.01 ... 0.99: how many digits get no answer, how many answers are wrong."""
+    """For thresholds 0, 0.01 ... 0.99 on the largest output: digits without an answer, and wrong answers."""
     largest, wrong = outputs.max(axis=1), outputs.argmax(axis=1) != labels
     open_at = [largest < hundredths / 100 for hundredths in range(100)]
     return [(int(is_open.sum()), int((wrong & ~is_open).sum())) for is_open in open_at]

@@ -67,7 +67,7 @@ def check_free(folder: Path, *, force: bool) -> None:
 
 
 def check_free_for_scores(folder: Path) -> None:
-    """Check that a scorecard, its page and its pictures may go into a folder, or that of earlier ones."""
+    """Check that a folder is empty, or holds the files of a scorecard alone; RunError if not."""
     if _visible(folder) - {*_SCORES}:
         what = "a run" if (folder / PLAN).exists() else "other files"
         raise RunError(f"{printable(folder)}: holds {what}; choose an empty folder, or an earlier evaluate's")

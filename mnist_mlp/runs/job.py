@@ -53,7 +53,7 @@ class Data:
         return digits
 
     def split(self, held_out: int) -> tuple[Digits, Digits | None]:
-        """The training digits without the last `held_out`, and those; RunError if none were left to learn."""
+        """The digits to learn from, and the last `held_out` (None for 0); RunError if all are held out."""
         if held_out >= len(self.train):
             raise RunError(
                 f"--validation {held_out:,} leaves none of the {len(self.train):,} training digits to learn"

@@ -144,10 +144,9 @@ class Recipe:
 
     def to_toml(self) -> str:
         """All settings as TOML, which `load_recipe` reads back."""
-        values = ((name, json.dumps(value, ensure_ascii=False)) for name, value in self.to_dict().items())
-        return "".join(
-            f"{name} = {value}\n" for name, value in values
-        )  # JSON writes such values as TOML does
+        # JSON writes texts, numbers, lists and true or false as TOML does.
+        lines = (f"{name} = {json.dumps(v, ensure_ascii=False)}\n" for name, v in self.to_dict().items())
+        return "".join(lines)
 
 
 SETTINGS = {field.name: field for field in fields(Recipe)}
