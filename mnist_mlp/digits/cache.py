@@ -1,7 +1,7 @@
 """The cache beside a CSV file: facts as JSON, then images and labels for NumPy to map."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,13 +15,13 @@ _FACTS_SIZE = 256  # the facts are filled up with spaces to so many bytes
 _FORMAT = 3
 
 
-def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], sha256: str) -> None:
+def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], sha256: Callable[[], str]) -> None:
     """Write a cache in little memory, however many digits there are.
 
     Args:
         cache: the file to write.
         blocks: rows (n, 785), label first.
-        sha256: of the CSV file's content, by which it is known again.
+        sha256: gives, after the last block, that of the CSV file's content, by which it is known again.
 
     Raises:
         StorageError: the cache cannot be written.
@@ -34,7 +34,7 @@ def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], sha256: str) -
             labels.append(rows[:, 0].tobytes())
         count = file.write(b"".join(labels))
         file.seek(0)
-        facts = {"format": _FORMAT, "sha256": sha256, "count": count}
+        facts = {"format": _FORMAT, "sha256": sha256(), "count": count}
         file.write(json.dumps(facts).encode().ljust(_FACTS_SIZE))
 
 

@@ -3,11 +3,11 @@
 import gzip
 import io
 import math
-import os
-from collections.abc import Iterator, Sequence
+import warnings
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import chain, islice
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +23,7 @@ NumberedLine = tuple[int, str]
 """A line of text with its end, and its number, counted from 1."""
 
 
-def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
+def parse(file: io.RawIOBase) -> Iterator[NDArray[np.uint8]]:
     """Read digits block by block, in little memory however long the file is.
 
     In what forms files may come is told by `csvform.recognize`. In all of them numbers are whole, but may be
@@ -31,7 +31,7 @@ def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
     kind of line ends.
 
     Args:
-        file: a CSV file, plain or .gz, unbuffered and at its start.
+        file: a CSV file, plain or .gz, unbuffered and at its start; it is closed in the end.
 
     Yields:
         Rows (n, 785), label first.
@@ -40,34 +40,41 @@ def parse(file: io.FileIO) -> Iterator[NDArray[np.uint8]]:
         ValueError: the file holds something else; the message names line and column, counted from 1.
         EOFError, OSError, zlib.error: a .gz file is damaged.
     """
-    lines = _numbered_lines(file)
-    first = list(islice(lines, 2))
+    lines = _lines(file)
+    first = list(islice(_numbered(lines), 2))
     form = _form_of(first)
-    lines, is_empty = chain(first[form.has_header :], lines), True
-    while block := list(islice(lines, _BLOCK)):
-        yield _parse_block(block, form)
-        is_empty = False
-    if is_empty:
+    if len(first) == form.has_header:
         raise ValueError(_NO_DIGITS)
+    yield _parse_lines(first[form.has_header :], form)
+    number = first[-1][0] + 1
+    while block := list(islice(lines, _BLOCK)):
+        rows = _parse_plain(block, form)
+        yield _parse_lines(_numbered(block, number), form) if rows is None else rows
+        number += len(block)
 
 
-def recognize_form(file: io.FileIO) -> Form:
+def recognize_form(file: io.RawIOBase) -> Form:
     """Tell the form of a CSV file from its first lines; raises what `parse` raises."""
-    return _form_of(list(islice(_numbered_lines(file), 2)))
+    return _form_of(list(islice(_numbered(_lines(file)), 2)))
 
 
-def _numbered_lines(file: io.FileIO) -> Iterator[NumberedLine]:
-    """The lines of a CSV file, plain or .gz, that are not empty."""
-    with open(os.dup(file.fileno()), "rb") as plain:  # noqa: PTH123
+def _lines(file: io.RawIOBase) -> Iterator[str]:
+    """The lines of a CSV file, plain or .gz; longer ones are cut."""
+    with io.BufferedReader(file, 2**18) as plain:
         source = gzip.GzipFile(fileobj=plain) if plain.peek(2).startswith(b"\x1f\x8b") else plain
         check_is_text(source.peek(1000)[:1000])
         text = io.TextIOWrapper(source, "utf-8-sig", errors="replace", newline=None)
-        for number, line in enumerate(iter(partial(text.readline, _LONGEST_LINE), ""), 1):
-            if len(line) == _LONGEST_LINE:
-                fault = f"is longer than {_LONGEST_LINE - 1:,} characters; correct the file"
-                raise ValueError(f"line {number} {fault}")
-            if not line.isspace():
-                yield number, line
+        yield from iter(partial(text.readline, _LONGEST_LINE), "")
+
+
+def _numbered(lines: Iterable[str], start: int = 1) -> Iterator[NumberedLine]:
+    """The lines that are not empty, with their numbers."""
+    for number, line in enumerate(lines, start):
+        if len(line) == _LONGEST_LINE:
+            fault = f"is longer than {_LONGEST_LINE - 1:,} characters; correct the file"
+            raise ValueError(f"line {number} {fault}")
+        if not line.isspace():
+            yield number, line
 
 
 def _form_of(first: Sequence[NumberedLine]) -> Form:
@@ -80,33 +87,38 @@ def _form_of(first: Sequence[NumberedLine]) -> Form:
         raise ValueError(f"line {number} {error}") from None
 
 
-def _parse_block(block: Sequence[NumberedLine], form: Form) -> NDArray[np.uint8]:
-    lines = [line for _, line in block]
-    text = "".join(lines)
+def _parse_plain(lines: Sequence[str], form: Form) -> NDArray[np.uint8] | None:
+    """The rows of lines that are all as they should be, else None."""
     is_plain = form.columns == tuple(range(form.width))
-    has_floats = any(mark in text for mark in ".eEnN")  # n: nan, inf
-    with suppress(ValueError):
-        values = np.loadtxt(
-            lines,
-            np.float64 if has_floats else np.uint8,  # bytes are parsed in half the time
-            comments=None,
-            delimiter=form.separator,
-            quotechar='"' if '"' in text else None,
-            usecols=None if is_plain else form.columns,
-            ndmin=2,
-        )
-        is_whole = values.shape[1] == 785
-        if not is_plain:  # loadtxt does not count the columns that it leaves out
-            is_whole &= all(len(line.split(form.separator)) == form.width for line in lines)
-        with np.errstate(invalid="ignore"):  # of what is no byte: it will not be equal
-            rows = values.astype(np.uint8)
-        if is_whole and (rows == values).all() and rows[:, 0].max() <= 9:
-            return rows
-    return np.array([_parse_line(number, line, form) for number, line in block], np.uint8)
+    for dtype, quote in ((np.uint8, None), (np.float64, '"')):  # bytes are parsed in half the time
+        with suppress(ValueError, Warning), warnings.catch_warnings(action="error"):
+            values = np.loadtxt(
+                lines,
+                dtype,
+                comments=None,
+                delimiter=form.separator,
+                quotechar=quote,
+                usecols=None if is_plain else form.columns,
+                ndmin=2,
+            )
+            is_whole = values.shape[1] == 785 and max(map(len, lines)) < _LONGEST_LINE
+            if not is_plain:  # loadtxt does not count the columns that it leaves out
+                is_whole &= all(len(line.split(form.separator)) == form.width for line in lines)
+            rows = values.astype(
+                np.uint8, copy=False
+            )  # of what is no byte: it will not be equal, or a warning
+            if is_whole and (rows == values).all() and rows[:, 0].max() <= 9:
+                return rows
+    return None
+
+
+def _parse_lines(lines: Iterable[NumberedLine], form: Form) -> NDArray[np.uint8]:
+    """The rows of lines, read cell by cell: slow, but tells what is wrong."""
+    rows = [_parse_line(number, line, form) for number, line in lines]
+    return np.array(rows, np.uint8).reshape(-1, 785)
 
 
 def _parse_line(number: int, line: str, form: Form) -> list[int]:
-    """The numbers of a line: slow, but tells what is wrong."""
     try:
         cells = form.cells(line)
         return [_number(cells[column], column, form) for column in form.columns]

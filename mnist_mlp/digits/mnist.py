@@ -6,9 +6,9 @@ import os
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from io import FileIO
+from io import FileIO, RawIOBase
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -140,16 +140,17 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
     path = Path(path)
     cache = path.with_name(f".{path.name}.cache") if path.name else path
     with _opened(path) as file:
-        digest = _digest(file)
-        if digits := read_cache(cache, path.name, digest):
+        if cache.is_file() and (digits := read_cache(cache, path.name, _digest(file))):
             return digits
         remove_leftovers(path.parent)
         with suppress(StorageError):  # a folder without permission, a full disk
-            write_cache(cache, _blocks(file, digest, progress), digest)
-            if digits := read_cache(cache, path.name, digest):
+            source = _Hashed(file)
+            write_cache(cache, _blocks(source, progress), source.digest)
+            if digits := read_cache(cache, path.name, source.digest()):
                 return digits
-        rows = np.concatenate(list(_blocks(file, digest, progress)))
-        return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: digest})
+        source = _Hashed(file)
+        rows = np.concatenate(list(_blocks(source, progress)))
+        return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: source.digest()})
 
 
 def _digest(file: FileIO) -> str:
@@ -157,17 +158,38 @@ def _digest(file: FileIO) -> str:
     return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _blocks(file: FileIO, digest: str, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
+class _Hashed(RawIOBase):
+    """A file from its start, whose SHA-256 is taken while it is read."""
+
+    def __init__(self, file: FileIO) -> None:
+        file.seek(0)
+        self.file, self._sha256 = file, hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        count = self.file.readinto(buffer)
+        self._sha256.update(memoryview(buffer)[:count])
+        return count
+
+    def digest(self) -> str:
+        """The SHA-256 of what was read."""
+        return self._sha256.hexdigest()
+
+
+def _blocks(source: _Hashed, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
     """The rows (n, 785) of a CSV file, for as long as the file stays as it was."""
-    size = os.fstat(file.fileno()).st_size
-    file.seek(0)
-    for rows in csvfile.parse(file):
-        if file.tell() > size:
+    file = source.file
+    before = os.fstat(file.fileno())
+    for rows in csvfile.parse(source):
+        if file.tell() > before.st_size:
             break
         if progress:
-            progress(Path(file.name).name, file.tell(), size)
+            progress(Path(file.name).name, file.tell(), before.st_size)
         yield rows
-    if _digest(file) != digest:
+    after = os.fstat(file.fileno())
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
         raise ValueError("changed while it was read; try again")
 
 
