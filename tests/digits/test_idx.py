@@ -45,6 +45,10 @@ def test_files_written_by_hand(tmp_path: Path, pack) -> None:  # type: ignore[no
         (LABELS[:4] + bytes(4), r"holds no digits"),
         (gzip.compress(LABELS[:-1]), r"holds fewer than the 3 bytes that it announces"),
         (gzip.compress(LABELS + b"\x00"), r"holds more than the 3 bytes that it announces"),
+        (
+            gzip.compress(LABELS[:5] + b"\x10\x00\x00" + bytes(2**20 + 1)),
+            r"holds more than the 1048576",
+        ),
         (gzip.compress(b"<html>"), r"not an IDX file of labels"),
         (
             gzip.compress(LABELS[:4] + b"\xff\xff\xff\xff"),

@@ -55,13 +55,15 @@ def test_all_kinds_are_among_many(digits: NDArray[np.uint8]) -> None:
     assert ink.max() > 0.2
 
 
-def test_only_such_digits_are_upside_down_as_are_nothing_then() -> None:
+def test_only_such_digits_are_turned_as_are_nothing_then() -> None:
     marked = np.zeros((30, 28, 28), np.uint8)
     for image, label in zip(marked, LABELS, strict=True):
         image[4:24, 4 : 24 - label] = 255  # 20 - label columns wide
     widths = {int((image[14] > 128).sum()) for image in draw(marked, kinds=("upside down",))}
     assert widths <= {17, 16, 15, 13, 12}  # of 3, 4 and 7, and one less where half a pixel is lost
     assert len(widths) > 1
+    heights = {int((image[:, 14] > 128).sum()) for image in draw(marked, kinds=("turned",))}
+    assert max(heights) == 18  # of a 2, or of a 1 with half a pixel lost at each end; a turned 0 is still a 0
 
 
 def test_none_are_drawn_where_none_are_asked_for(digits: NDArray[np.uint8]) -> None:

@@ -4,18 +4,22 @@ import json
 import re
 import zlib
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 
 import numpy as np
 import pytest
 from cards import MORE
+from PIL import Image
 
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.inside import effect_of_ink, imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
+from mnist_mlp.report.picture import BLUE, ORANGE, in_two_colors, ink_on_paper
 from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.report.sections import costs_table
 from mnist_mlp.training.history import EpochRecord
 
 
@@ -176,6 +180,9 @@ def test_costs_of_thresholds_by_hand() -> None:
     outputs[0, 1], outputs[1, 2], outputs[2, 3], outputs[3, 4] = 0.9, 0.5, 0.3, 0.301
     costs = costs_of_thresholds(np.array([1, 2, 9, 9]), outputs)
     assert costs[0] == (0, 2)
+    # At most 0, 1, 2 and 5 % of four digits is none: the largest threshold for that, and 2 of 4 are right.
+    row = '<th scope="row">0.30</th><td>0</td><td>2</td><td>50.00 %</td>'
+    assert costs_table(costs, 4).count("<tr>") == 1 + costs_table(costs, 4).count(row) == 2
     assert costs[30] == (0, 2)  # an output that equals the threshold is an answer
     assert costs[31] == (2, 0)
     assert costs[51] == (3, 0)
@@ -188,6 +195,19 @@ def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: 
     page = page_of(network, few_test_digits)
     assert facts_of(page)["costs"][0] == [200, 0]
     assert "<td>200</td><td>0</td><td>-</td>" in page
+
+
+def test_pictures_are_as_opaque_as_their_numbers_are_large_above_and_below_zero_in_two_colors() -> None:
+    def pixels(url: str) -> list[tuple[int, ...]]:
+        picture = Image.open(BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,"))))
+        return [tuple(pixel) for pixel in np.asarray(picture.convert("RGBA"))[0].tolist()]
+
+    raised, half, nothing, lowered = pixels(in_two_colors(np.array([[1.0, 0.5, 0.0, -1.0]])))
+    assert (raised, half, lowered) == ((*BLUE, 255), (*BLUE, 127), (*ORANGE, 255))
+    assert nothing[3] == 0
+    assert pixels(ink_on_paper(np.array([[0, 51, 255]], np.uint8))) == [
+        (0, 0, 0, ink) for ink in (0, 51, 255)
+    ]
 
 
 def test_what_a_unit_looks_for_is_its_weights_where_digits_differ() -> None:

@@ -1,5 +1,6 @@
 """The pictures of how handwriting was read: their files, and what stands on them."""
 
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from mnist_mlp.digits.photo import Sheet, read_image
 from mnist_mlp.files.atomic import StorageError
+from mnist_mlp.report.figures import save_picture
 from mnist_mlp.report.steps import draw_sheet, draw_steps, save_steps
 
 
@@ -51,5 +53,8 @@ def test_the_sheet_and_a_picture_for_each_line_are_written(sheet: Sheet, tmp_pat
     for path in paths:
         with Image.open(path) as image:
             assert min(image.size) > 100
+    second = partial(draw_steps, glyphs=sheet.lines[1], answers=[(None, 0.1)])
+    save_picture(tmp_path / "second.png", second, size=(8, 1.95))
+    assert (tmp_path / "second.png").read_bytes() == paths[2].read_bytes()
     with pytest.raises(StorageError):
         save_steps(tmp_path / "none", sheet, [(1, 0.9), (7, 0.8), (None, 0.1)])

@@ -22,11 +22,12 @@ from mnist_mlp.report.curves import draw_learning_curve
 from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
 from mnist_mlp.report.scorecard import Mistake
 from mnist_mlp.runs.folder import is_finished, prepare
-from mnist_mlp.runs.job import Callbacks, Data, Job, run_one
+from mnist_mlp.runs.job import Callbacks, Data, Job, run_one, scored
 from mnist_mlp.runs.plan import Plan
 from mnist_mlp.runs.run import carry_out
 from mnist_mlp.training.history import history_from_csv
 from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
+from mnist_mlp.training.scoring import threshold_for
 from mnist_mlp.training.trainer import train
 
 SMALL = Recipe(name="small", hidden=16, epochs=3, validation=50, seed=3)
@@ -125,6 +126,15 @@ def test_the_threshold_leaves_one_percent_of_the_held_out_digits_open(data: Data
         assert result.threshold is not None
         least, most = result.threshold - 0.005, result.threshold + 0.005  # it is told in hundredths
         assert (largest < least).mean() <= 0.01 <= (largest <= most).mean()
+
+
+def test_without_held_out_digits_the_last_10_000_give_the_threshold(mnist_train: Digits, data: Data) -> None:
+    network = Network([784, 16, 10], rng=1)
+    images = mnist_train.images[:12_000].copy()
+    images[:2000] = 255  # to which the outputs are others
+    threshold = threshold_for(network.forward(scale_pixels(images[2000:])))
+    digits = Data(Digits(images, mnist_train.labels[:12_000]), data.test)
+    assert scored(network, replace(SMALL, validation=0), [], digits).threshold == threshold
 
 
 def test_without_test_digits_the_held_out_ones_are_scored(data: Data, tmp_path: Path) -> None:
