@@ -24,9 +24,9 @@ SIZE = 84
 
 @pytest.fixture(scope="module")
 def page(few_test_digits: Digits, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A picture of the test digits 0 to 2, which are 7, 2 and 1, three times as large."""
+    """A picture of the test digits 1 to 3, which are 2, 1 and 0, three times as large."""
     paper = np.full((320, 300), 255, np.uint8)
-    for (row, column), image in zip(PLACES, few_test_digits.images, strict=False):
+    for (row, column), image in zip(PLACES, few_test_digits.images[1:4], strict=True):
         paper[row : row + SIZE, column : column + SIZE] -= np.kron(image, np.ones((3, 3), np.uint8))
     path = tmp_path_factory.mktemp("pictures") / "page.png"
     Image.fromarray(paper).save(path)
@@ -51,6 +51,7 @@ def test_json_has_lines_digits_outputs_and_boxes(page: Path, run: Path, outputs:
     assert facts["image"] == str(page)
     a, b, c = (str(answer) for answer in outputs.argmax(axis=1))
     assert facts["lines"] == [a + b, c]
+    assert c == "0"
     assert [len(line) for line in facts["digits"]] == [2, 1]
     digits = [digit for line in facts["digits"] for digit in line]
     for digit, row, (top, left) in zip(digits, outputs, PLACES, strict=True):
@@ -102,12 +103,12 @@ def test_a_hyphen_reads_standard_input(page: Path, run: Path, monkeypatch: pytes
 
 
 def test_digits_are_written_with_the_labels_given(page: Path, run: Path) -> None:
-    shown = call("predict", page, "--model", run, "--csv", "mine.csv", "--labels", "721")
+    shown = call("predict", page, "--model", run, "--csv", "mine.csv", "--labels", "210")
     assert shown.err == "mine.csv: 3 digits, with the labels given\n"
     digits = read_csv(Path("mine.csv"))
-    assert digits.labels.tolist() == [7, 2, 1]
+    assert digits.labels.tolist() == [2, 1, 0]
     np.testing.assert_array_equal(digits.images, read_image(page).images)
-    wrong = call("predict", page, "--model", run, "--csv", "other.csv", "--labels", "72")
+    wrong = call("predict", page, "--model", run, "--csv", "other.csv", "--labels", "21")
     assert wrong.code == 1
     assert "--labels names 2 digits, but 3 were found" in wrong.err
     assert not Path("other.csv").exists()
@@ -121,7 +122,7 @@ def test_without_labels_the_answers_are_written(page: Path, run: Path, outputs: 
 
 def test_labels_are_digits_and_go_with_a_csv_file(page: Path, run: Path) -> None:
     for message, labels in {
-        "--labels goes with --csv; name the file": ["--labels", "721"],
+        "--labels goes with --csv; name the file": ["--labels", "210"],
         "--labels must be digits, as 31415, not '7x'": ["--csv", "a.csv", "--labels", "7x"],
     }.items():
         shown = call("predict", page, "--model", run, *labels)

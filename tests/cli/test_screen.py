@@ -9,9 +9,10 @@ import pytest
 from commands import Stream
 
 from mnist_mlp.cli.progress import NetworksReport, TrainingReport
-from mnist_mlp.cli.scores import show_repeated_scorecard, show_scorecard
+from mnist_mlp.cli.scores import show_repeated_scorecard, show_scorecard, show_sweep
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
+from mnist_mlp.report.sweeps import Row
 from mnist_mlp.runs.job import Job, Result
 from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import Recipe
@@ -60,6 +61,15 @@ def test_several_scorecards_show_their_mean_spread_and_training_times(capsys: Ca
         "8 92.00 % 8 2.5 s",
         "9 97.00 % 3 2.5 s",
     ]
+
+
+def test_of_many_settings_the_best_twenty_are_shown(capsys: Captured) -> None:
+    rows = [Row({"hidden": count}, [0.9 - count / 1000], 0, 1.0) for count in range(1, 24)]
+    show_sweep(Screen(), rows, RepeatedScorecard([card(90, {(1, 7): 10})]))
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert [line.split()[0] for line in lines[1:21]] == [str(count) for count in range(1, 21)]
+    assert lines[21] == "and 3 more, which are in scorecard.md"
+    assert lines[-1] == "the best, hidden=1, on the test digits: 90.00 %"
 
 
 # Progress
