@@ -185,16 +185,15 @@ def join_parts(boxes: Boxes, tall: float) -> NDArray[np.intp]:
 
 
 def _belong_together(low: Boxes, high: Boxes, tall: float) -> bool:
-    """Whether two parts are of one digit: one above the other, or the hat of a 5 beside its top."""
+    """Whether two parts are of one digit: one above the other, or one small and close like the hat of a 5."""
     across, down = np.minimum(low[2:], high[2:]) - np.maximum(low[:2], high[:2])  # below 0: apart by so much
     # Of a digit that is broken in two, `tall` may be the height of the larger piece.
     most = 2.0 if down > -0.1 * tall else 1.45
     if max(low[3], high[3]) - min(low[1], high[1]) > most * tall:
         return False
-    if across > 0.5 * min(low[2] - low[0], high[2] - high[0]) and down > -0.25 * tall:
-        return True
-    is_hat = low[0] > high[0] and low[3] < high[1] + 0.35 * tall and low[2] - low[0] < 1.2 * tall
-    return bool(is_hat and across > -0.12 * tall and high[3] - high[1] > 0.5 * tall)
+    is_above = across > 0.5 * min(low[2] - low[0], high[2] - high[0]) and down > -0.25 * tall
+    is_close = low[3] - low[1] < 0.6 * tall and min(across, down) > -0.12 * tall
+    return bool(is_above or is_close)
 
 
 def _without_table(labels: Labels, boxes: Boxes) -> tuple[Labels, Boxes]:
