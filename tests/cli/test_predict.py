@@ -78,6 +78,15 @@ def test_what_is_below_the_threshold_is_no_digit(page: Path, run: Path, outputs:
     assert shown.count("no digit: its largest output is below") == texts.count("?") >= 1
 
 
+def test_without_a_threshold_every_part_is_a_digit(page: Path, run: Path) -> None:
+    weights = Network.load(run / "model.safetensors").weights
+    low = [np.zeros(30), np.full(10, -6.0)]  # all outputs are near 0, and the largest stays the largest
+    Network.from_arrays(weights, low).save("low.safetensors")
+    shown = [call("predict", page, "--model", model).out[:4] for model in ("low.safetensors", run)]
+    assert shown[0] == shown[1]
+    assert "?" not in shown[0]
+
+
 def test_few_digits_are_shown_with_their_bars_and_many_are_not(page: Path, run: Path) -> None:
     shown = call("predict", page, "--model", run).out
     assert shown.count("  answer\n") == 3
