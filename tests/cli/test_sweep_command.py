@@ -224,4 +224,7 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     assert shown.err.endswith("broken: holds a sweep; choose another folder, or go on with --resume broken\n")
     shown = call("sweep", "hidden=5", "--validation", 400)
     assert shown.err.endswith("--validation 400 leaves none of the 400 training digits to learn\n")
+    Path("my.toml").write_text('base = "fast"\nhidden = [5, 6]\n')  # fast holds out 2,000
+    shown = call("sweep", "my.toml")
+    assert shown.err.endswith("--validation 10,000 leaves none of the 400 training digits to learn\n")
     assert not Path("runs").exists()
