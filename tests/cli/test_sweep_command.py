@@ -47,7 +47,7 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     assert shown.err.startswith(
         "recipe fast, 4 settings, 2 networks each, judged by 100 held-out training\n  digits\n"
     )
-    line = r"(?m)^([1-8])/8  \d+\.\d\d %  0\.\d s  0:\d\d left  (hidden=.*) seed ([12])$"
+    line = r"(?m)^([1-8])/8  \d+\.\d\d %  \d+\.\d s  \d+:\d\d left  (hidden=.*) seed ([12])$"
     lines = re.findall(line, shown.err)
     assert [line[0] for line in lines] == list("12345678")
     assert len({line[1:] for line in lines}) == 8
