@@ -138,16 +138,18 @@ def test_the_bar_of_a_five_belongs_to_it() -> None:
     assert len(read(drawn(strokes=[body, [(8, -3), (60, -5)]])).glyphs) == 1
 
 
-def test_a_broken_stroke_is_one_digit() -> None:
+@pytest.mark.parametrize("gap", [2, 5])  # of its 112 pixels
+def test_a_broken_stroke_is_one_digit(gap: int) -> None:
     image = drawn()
-    ImageDraw.Draw(image).rectangle((190, 150, 300, 151), fill=255)  # 2 of its 112 pixels
+    ImageDraw.Draw(image).rectangle((190, 150 - gap, 300, 149), fill=255)
     assert is_the_seven(read(image))
 
 
-def test_a_digit_broken_in_two_halves_is_one_digit() -> None:
-    image = drawn()
-    ImageDraw.Draw(image).rectangle((190, 145, 300, 149), fill=255)  # 5 of its 112 pixels
-    assert is_the_seven(read(image))
+def test_a_small_part_belongs_to_the_digit_beside_it_if_it_is_close() -> None:
+    """A 4 whose left part ends before it reaches the stroke on the right."""
+    right = [(60, 0), (60, 100)]
+    assert len(read(drawn(strokes=[right, [(10, 0), (0, 45), (42, 45)]])).glyphs) == 1
+    assert len(read(drawn(strokes=[right, [(-20, 0), (-30, 45), (12, 45)]])).glyphs) == 2
 
 
 def test_specks_and_what_reaches_in_from_outside_are_left_out() -> None:
