@@ -27,7 +27,7 @@ from scripts.benchmark.measure import ROOT, Setup, in_turn, run, seconds
 from scripts.benchmark.table import Figure, Result, number, spread
 
 _HELD_OUT = 10_000
-_EPOCHS_OF_BEST = 20  # instead of 150, which would take twenty minutes
+_EPOCHS_OF_BEST = 40  # instead of 200, which would take a quarter of an hour
 
 
 def several(setup: Setup) -> list[Result]:

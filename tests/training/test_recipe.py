@@ -33,8 +33,8 @@ CHANGES: dict[str, dict[str, Any]] = {
         "warmup_epochs": 1, "center_inputs": True, "rotation": 5, "shift": 0.7, "nondigits": 0.3,
     },
     "best": {
-        **BOTH, "loss": "softmax-cross-entropy", "epochs": 120, "batch_size": 256, "learning_rate": 0.0025,
-        "optimizer": "adam", "decay_fraction": 0.8, "center_inputs": True,
+        **BOTH, "loss": "softmax-cross-entropy", "epochs": 200, "batch_size": 512, "learning_rate": 0.005,
+        "optimizer": "adam", "weight_decay": 0.03, "decay_fraction": 0.8, "center_inputs": True,
         "rotation": 10, "scale": 0.08, "shear": 0.08, "shift": 1.3, "elastic": 23, "nondigits": 0.03,
     },
 }  # fmt: skip
