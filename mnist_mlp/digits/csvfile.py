@@ -104,9 +104,7 @@ def _parse_plain(lines: Sequence[str], form: Form) -> NDArray[np.uint8] | None:
             is_whole = values.shape[1] == 785 and max(map(len, lines)) < _LONGEST_LINE
             if not is_plain:  # loadtxt does not count the columns that it leaves out
                 is_whole &= all(len(line.split(form.separator)) == form.width for line in lines)
-            rows = values.astype(
-                np.uint8, copy=False
-            )  # of what is no byte: it will not be equal, or a warning
+            rows = values.astype(np.uint8, copy=False)  # what is no byte is not equal, or gives a warning
             if is_whole and (rows == values).all() and rows[:, 0].max() <= 9:
                 return rows
     return None

@@ -26,6 +26,11 @@ _KINDS = {
     b"GIF8": _PICTURE,
     b"%PDF": ("a PDF document", _TO_CSV),
     b"\0\0\x08": ("an IDX file", "name its folder with --data-dir"),
+    b"BZh": ("a bzip2 archive", "unpack it first"),
+    b"\xfd7zXZ": ("an xz archive", "unpack it first"),
+    b"7z\xbc\xaf": ("a 7-Zip archive", "unpack it first"),
+    b"PAR1": ("a Parquet file", _TO_CSV),
+    b"\x89HDF": ("an HDF5 file", _TO_CSV),
     b"{": ("a JSON file", _TO_CSV),
     b"[": ("a JSON file", _TO_CSV),
 }

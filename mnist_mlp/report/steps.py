@@ -20,7 +20,7 @@ Answer = tuple[int | None, float]
 
 _COLUMNS = {
     "cut out": "cut out",
-    "cleaned": "cleaned, even strokes",
+    "cleaned": "cleaned",
     "fitted": "fitted into 20 x 20",
     "centered": "centered in 28 x 28",
 }
