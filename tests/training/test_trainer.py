@@ -175,7 +175,7 @@ def test_progress_is_told_every_two_thousand_samples(mnist_train: Digits) -> Non
 @each_kind
 def test_the_network_is_up_to_date_whenever_an_epoch_ends(few_digits: Digits, recipe: Recipe) -> None:
     recipe = recipe.with_settings({"validation": 0, "patience": 0})
-    network, seen = recipe.network(), list[list[bytes]]()
+    network, seen = recipe.network(), list[list[str]]()
     history = train(network, few_digits, recipe, on_epoch=lambda _: seen.append(content(network)))
     assert all(before != after for before, after in pairwise([content(recipe.network()), *seen]))
     trainer = Trainer(recipe.network(), few_digits, recipe)
@@ -210,7 +210,7 @@ def test_a_callback_stops_the_training_by_returning_stop_or_by_raising(few_digit
 
 def test_patience_ends_the_training_and_keeps_the_best_weights(mnist_train: Digits) -> None:
     recipe = Recipe(hidden=30, epochs=100, learning_rate=0.5, validation=100, patience=3)
-    network, every = recipe.network(), list[list[bytes]]()
+    network, every = recipe.network(), list[list[str]]()
     history = train(network, mnist_train[:400], recipe, validation=mnist_train[-100:])
     accuracies = [record.validation_accuracy or 0 for record in history]
     best = int(np.argmax(accuracies))
