@@ -14,10 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @contextmanager
 def started(*arguments: str | Path, threads: int = 1) -> Iterator["subprocess.Popen[str]"]:
     """Start `mnist-mlp` with so many threads of BLAS, in a process group of its own; in the end kill it."""
+    settings = {name: value for name, value in os.environ.items() if not name.startswith("MNIST_MLP_")}
     with subprocess.Popen(
         [sys.executable, "-m", "mnist_mlp", *arguments],
         cwd=ROOT,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": str(threads), "NO_PROXY": "127.0.0.1"},
+        env={**settings, "OPENBLAS_NUM_THREADS": str(threads), "NO_PROXY": "127.0.0.1"},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

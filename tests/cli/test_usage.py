@@ -165,9 +165,9 @@ WORDS = st.sampled_from(
 @example(["train"], ["--resume", "run", "--recipe", "bad.toml"])
 @example(["show-digit"], ["--csv", "a" * 5000])
 def test_no_arguments_end_in_a_traceback(
-    run: Path, test_csv: Path, command: list[str], words: list[str]
+    run: Path, test_csv: Path, monkeypatch: pytest.MonkeyPatch, command: list[str], words: list[str]
 ) -> None:
-    os.environ["MNIST_MLP_DATA"] = "none"  # else MNIST itself is taken, and trained on
+    monkeypatch.setenv("MNIST_MLP_DATA", "none")  # else MNIST itself is taken, and trained on
     if not Path("good.csv").exists():
         shutil.copy(test_csv, "good.csv")
         shutil.copytree(run, "run")
