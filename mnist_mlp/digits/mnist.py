@@ -5,10 +5,11 @@ import hashlib
 import os
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from io import FileIO, RawIOBase
+from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -125,7 +126,7 @@ def read_idx(images: str | Path, labels: str | Path) -> Digits:
 
 def _read_idx_file(path: Path, shape: tuple[int, ...]) -> tuple[NDArray[np.uint8], str]:
     with _opened(path) as file:
-        return idx.read_array(file, shape), _digest(file)
+        return idx.read_array(file, shape), _digest(path)
 
 
 def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
@@ -139,57 +140,41 @@ def read_csv(path: str | Path, progress: Progress | None = None) -> Digits:
     """
     path = Path(path)
     cache = path.with_name(f".{path.name}.cache") if path.name else path
-    with _opened(path) as file:
-        if cache.is_file() and (digits := read_cache(cache, path.name, _digest(file))):
+    with _opened(path) as file, ThreadPoolExecutor(1) as thread:
+        before = path.stat()
+        sha256 = thread.submit(_digest, path).result  # hashed while it is parsed
+        if cache.is_file() and (digits := read_cache(cache, path.name, sha256())):
             return digits
         remove_leftovers(path.parent)
         with suppress(StorageError):  # a folder without permission, a full disk
-            source = _Hashed(file)
-            write_cache(cache, _blocks(source, progress), source.digest)
-            if digits := read_cache(cache, path.name, source.digest()):
+            write_cache(cache, _blocks(file, before, progress), sha256)
+            if digits := read_cache(cache, path.name, sha256()):
                 return digits
-        source = _Hashed(file)
-        rows = np.concatenate(list(_blocks(source, progress)))
-        return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: source.digest()})
+        rows = np.concatenate(list(_blocks(file, before, progress)))
+        return Digits(rows[:, 1:].reshape(-1, 28, 28), rows[:, 0].copy(), {path.name: sha256()})
 
 
-def _digest(file: FileIO) -> str:
+def _digest(path: Path) -> str:
+    """The SHA-256 of a file, read in large pieces: after each, a thread may have to wait for its turn."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(2**22):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+def _blocks(file: FileIO, before: os.stat_result, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
+    """The rows (n, 785) of a CSV file, for as long as the file stays as it was before."""
+    path = Path(file.name)
     file.seek(0)
-    return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-class _Hashed(RawIOBase):
-    """A file from its start, whose SHA-256 is taken while it is read."""
-
-    def __init__(self, file: FileIO) -> None:
-        file.seek(0)
-        self.file, self._sha256 = file, hashlib.sha256()
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        count = self.file.readinto(buffer)
-        self._sha256.update(memoryview(buffer)[:count])
-        return count
-
-    def digest(self) -> str:
-        """The SHA-256 of what was read."""
-        return self._sha256.hexdigest()
-
-
-def _blocks(source: _Hashed, progress: Progress | None) -> Iterator[NDArray[np.uint8]]:
-    """The rows (n, 785) of a CSV file, for as long as the file stays as it was."""
-    file = source.file
-    before = os.fstat(file.fileno())
-    for rows in csvfile.parse(source):
+    for rows in csvfile.parse(FileIO(file.fileno(), closefd=False)):
         if file.tell() > before.st_size:
             break
         if progress:
-            progress(Path(file.name).name, file.tell(), before.st_size)
+            progress(path.name, file.tell(), before.st_size)
         yield rows
-    after = os.fstat(file.fileno())
-    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+    after = path.stat()
+    if any(getattr(after, fact) != getattr(before, fact) for fact in ("st_ino", "st_size", "st_mtime_ns")):
         raise ValueError("changed while it was read; try again")
 
 
