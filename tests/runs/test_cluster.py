@@ -1,10 +1,13 @@
 """A Dask cluster as an engine: real schedulers and workers, as processes of their own."""
 
 import os
+import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -13,10 +16,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from commands import ROOT
+from commands import ROOT, end
+from commands import start as start_command
+from folders import models
 from networks import content
 
 from mnist_mlp import __version__
+from mnist_mlp.digits.mnist import write_csv
 from mnist_mlp.runs.cluster import dask_engine
 from mnist_mlp.runs.job import Data, Job, Result, run_one
 from mnist_mlp.runs.workers import WorkerError, run_all
@@ -160,3 +166,35 @@ def test_an_address_that_is_none_or_tls_without_keys_is_told(data: Data) -> None
     for address in ("tls://127.0.0.1:1", "what://127.0.0.1:1"):
         with pytest.raises(WorkerError, match=f"{address}: no scheduler answers: "):
             dask_engine(address, data).__enter__()
+
+
+@needs_dask
+@pytest.mark.cluster
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="needs openssl")
+def test_a_cluster_with_tls_as_the_documentation_sets_it_up(
+    dask: Start, data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "sweeps.md").read_text("utf-8")
+    ((make_key, configuration),) = re.findall(r"(?s)\n +(openssl [^\n]+)\n.*```yaml\n(.*?)```", text)
+    for name in ("lab", "stranger"):
+        (tmp_path / name).mkdir()
+        subprocess.run(shlex.split(make_key), cwd=tmp_path / name, check=True, stderr=subprocess.DEVNULL)
+        own = textwrap.dedent(configuration).replace("/home/me/.config/dask", str(tmp_path / name))
+        (tmp_path / name / "dask.yaml").write_text(own)
+    monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "lab"))
+    dask("scheduler", "--protocol", "tls", "--host", "127.0.0.1", "--port", 0)
+    log = tmp_path / "log"
+    address = wait_for(lambda: log.exists() and log.read_text(), "Scheduler at: ").split()[0]
+    assert address.startswith("tls://")
+    start_worker(dask, address, tmp_path / "a")
+    assert data.test is not None
+    write_csv(data.train, tmp_path / "mnist_train.csv")
+    write_csv(data.test, tmp_path / "mnist_test.csv")
+    asked = "sweep", "hidden=5,10", "epochs=1", "--validation", 100, "--data-dir", tmp_path, "--out"
+    assert end(start_command(*asked, tmp_path / "cluster", "--dask", address)).code == 0
+    assert end(start_command(*asked, tmp_path / "here", "--jobs", 1)).code == 0
+    assert models(tmp_path / "cluster") == models(tmp_path / "here")
+    monkeypatch.setenv("DASK_CONFIG", str(tmp_path / "stranger"))
+    refused = end(start_command(*asked, tmp_path / "none", "--dask", address))
+    assert refused.code == 1
+    assert f"mnist-mlp: {address}: no scheduler answers: " in refused.err
