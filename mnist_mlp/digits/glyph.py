@@ -14,6 +14,7 @@ from PIL import Image
 from scipy import ndimage
 
 from mnist_mlp.digits.ink import Contrast
+from mnist_mlp.digits.picture import resized
 
 SIDE, FITTED = 28, 20
 LEAST_STROKE = 2.2  # pixels of 28: a tenth of MNIST's training digits have thinner strokes
@@ -58,10 +59,7 @@ def to_gray(values: Contrast) -> NDArray[np.uint8]:
 def clean(contrast: Contrast) -> Contrast:
     """Make ink 1 and paper 0, with a ramp between, at a size at which strokes have smooth edges."""
     factor = np.clip(max(contrast.shape), *_SIDES) / max(contrast.shape)
-    if factor != 1:
-        size = (max(1, round(contrast.shape[1] * factor)), max(1, round(contrast.shape[0] * factor)))
-        how = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
-        contrast = np.asarray(Image.fromarray(contrast).resize(size, how))
+    contrast = np.asarray(resized(Image.fromarray(contrast), factor))
     if contrast.max() <= 0:
         return np.zeros_like(contrast)
     full = np.percentile(contrast[contrast > 0.5 * contrast.max()], 70)
@@ -89,9 +87,7 @@ def fit(ink: Contrast) -> NDArray[np.uint8]:
     if not len(rows):
         return np.zeros((1, 1), np.uint8)
     cut = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    factor = FITTED / max(cut.shape)
-    size = (max(1, round(cut.shape[1] * factor)), max(1, round(cut.shape[0] * factor)))
-    return to_gray(np.asarray(Image.fromarray(cut).resize(size, Image.Resampling.BOX)))
+    return to_gray(np.asarray(resized(Image.fromarray(cut), FITTED / max(cut.shape))))
 
 
 def center(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 
-from mnist_mlp.digits.picture import Gray
+from mnist_mlp.digits.picture import Gray, resized
 
 Contrast = NDArray[np.floating[Any]]
 """(h, w): how far each pixel is from the paper around it: 0 for paper, near 1 for black ink on white."""
@@ -30,14 +30,14 @@ def ink_contrast(gray: Gray) -> Contrast:
 
 def is_light_on_dark(gray: Gray) -> bool:
     """Whether the ink is light: strokes are thin, so they stand out one-sidedly from what is around them."""
-    small = _shrunk(gray, 200)
+    small = _shrunk(gray)
     detail = small - ndimage.gaussian_filter(small, 0.1 * min(small.shape), mode="nearest")
     return bool((detail**3).mean() > 0)
 
 
 def paper_of(gray: Gray) -> Gray:
     """The brightness of the paper under the ink: a gray closing wider than any stroke."""
-    small = _shrunk(gray, 200)
+    small = _shrunk(gray)
     window = max(3, round(0.4 * min(small.shape)))
     edge = window // 4 + 1  # so that a ramp of light goes on beyond the border
     around = np.pad(ndimage.gaussian_filter(small, 1), edge, mode="edge")
@@ -45,10 +45,8 @@ def paper_of(gray: Gray) -> Gray:
     return np.asarray(Image.fromarray(paper).resize(gray.shape[::-1], Image.Resampling.BILINEAR))
 
 
-def _shrunk(gray: Gray, side: int) -> Gray:
-    factor = min(1.0, side / max(gray.shape))
-    size = (max(1, round(gray.shape[1] * factor)), max(1, round(gray.shape[0] * factor)))
-    return np.asarray(Image.fromarray(gray).resize(size, Image.Resampling.BOX), np.float32)
+def _shrunk(gray: Gray) -> Gray:
+    return np.asarray(resized(Image.fromarray(gray), min(1.0, 200 / max(gray.shape))), np.float32)
 
 
 def ink_of(contrast: Contrast) -> Ink:

@@ -78,16 +78,16 @@ def _decoded(image: Image.Image) -> tuple[Gray, tuple[int, int]]:
         image = image.convert("RGBA")
     elif image.mode not in ("L", "RGB"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return _flattened(_resized(image)), image.size
-
-
-def _resized(image: Image.Image) -> Image.Image:
-    """Bring a picture to a size that is easy to work with."""
-    width, height = image.size
     larger = max(1.0, _WORKING_SIDE / max(width, height))
     factor = min(larger, (_WORKING_PIXELS / (width * height)) ** 0.5)
+    return _flattened(resized(image, factor)), image.size
+
+
+def resized(image: Image.Image, factor: float) -> Image.Image:
+    """Make a picture larger or smaller; a pixel of a smaller one is the mean of the area that it covers."""
     how = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.BOX
-    return image.resize((max(1, round(width * factor)), max(1, round(height * factor))), how)
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return image.resize((width, height), how)
 
 
 def _as_bytes(image: Image.Image) -> Image.Image:
