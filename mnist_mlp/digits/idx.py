@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 # Deflate never makes more than this of one byte (https://zlib.net/zlib_tech.html).
 _LARGEST_RATIO = 1032
-_PIECE = 2**20
 
 
 def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -21,7 +20,7 @@ def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
         shape: of one item; () for labels, (28, 28) for images.
 
     Returns:
-        (n, *shape), at least one item; a read-only memory map if the file is not compressed.
+        (n, *shape), at least one item, read-only; a memory map if the file is not compressed.
 
     Raises:
         ValueError: the file is broken or holds something else.
@@ -46,14 +45,11 @@ def _read_compressed(file: FileIO, size: int, shape: tuple[int, ...]) -> NDArray
         expected = count * math.prod(shape)
         if expected > _LARGEST_RATIO * size:
             raise ValueError(f"announces {expected} bytes, more than its {size} can hold; fetch it anew")
-        data, position = np.empty(expected, np.uint8), 0
-        while position <= expected and (piece := stream.read(_PIECE)):
-            data[position : position + len(piece)] = np.frombuffer(piece, np.uint8)[: expected - position]
-            position += len(piece)
-    if position != expected:
-        fault = "more" if position > expected else "fewer"
+        data = stream.read(expected + 1)
+    if len(data) != expected:
+        fault = "more" if len(data) > expected else "fewer"
         raise ValueError(f"holds {fault} than the {expected} bytes that it announces; fetch it anew")
-    return data.reshape(count, *shape)
+    return np.frombuffer(data, np.uint8).reshape(count, *shape)
 
 
 def _header_size(shape: tuple[int, ...]) -> int:
