@@ -25,13 +25,11 @@ def outputs_for(network: Network, images: NDArray[np.uint8], shift: np.floating 
         (n, n_out), in the network's dtype.
     """
     outputs = np.empty((len(images), network.sizes[-1]), network.dtype)
-    inputs = np.empty((min(len(images), _CHUNK), 784), np.float32)
     for first in range(0, len(images), _CHUNK):
-        chunk = images[first : first + _CHUNK]
-        scaled = scale_pixels(chunk, out=inputs[: len(chunk)])
+        inputs = scale_pixels(images[first : first + _CHUNK])
         if shift is not None:
-            scaled -= shift
-        outputs[first : first + _CHUNK] = network.forward(scaled)
+            inputs -= shift
+        outputs[first : first + _CHUNK] = network.forward(inputs)
     return outputs
 
 

@@ -70,13 +70,11 @@ def _network() -> Network:
 def our_epoch(network: Network, images: NDArray[np.uint8], targets: Floats, size: int) -> Callable[[], None]:
     """An epoch in mini-batches of images kept as bytes, each batch scaled as it comes."""
     trainer = MiniBatchTrainer(network, batch_size=size, loss="cross-entropy", optimizer=SGD())
-    inputs = np.empty((size, 784), np.float32)
 
     def epoch() -> None:
         for first in range(0, len(images), size):
-            batch = images[first : first + size]
-            scaled = scale_pixels(batch, out=inputs[: len(batch)])
-            trainer.step(scaled, targets[first : first + size], LEARNING_RATE)
+            batch = slice(first, first + size)
+            trainer.step(scale_pixels(images[batch]), targets[batch], LEARNING_RATE)
 
     return epoch
 
