@@ -25,17 +25,17 @@ class Samples:
 
     def __init__(self, digits: Digits, recipe: Recipe) -> None:
         self._images = digits.images.reshape(-1, 784)
-        self._labels = digits.labels
         self._recipe = recipe
-        self._nondigits_count = round(recipe.nondigits * len(digits))
-        if self._nondigits_count:
+        nondigits = round(recipe.nondigits * len(digits))
+        self._labels = np.append(digits.labels, np.full(nondigits, NO_DIGIT, np.uint8))
+        if nondigits:
             rng = np.random.default_rng([recipe.seed, 0])  # epochs are numbered from 1
-            drawn = min(self._nondigits_count, _NONDIGITS_DRAWN)
+            drawn = min(nondigits, _NONDIGITS_DRAWN)
             self._nondigits = draw_nondigits(drawn, digits.images, digits.labels, rng).reshape(-1, 784)
         self._distortion = distortion_of(recipe)
 
     def __len__(self) -> int:
-        return len(self._labels) + self._nondigits_count
+        return len(self._labels)
 
     def chunks(self, size: int, rng: np.random.Generator) -> Iterator[Indices]:
         """Go once through all samples, `size` at a time: slices in file order, else random indices."""
@@ -46,19 +46,16 @@ class Samples:
 
     def labels(self, chunk: Indices) -> NDArray[np.uint8]:
         """The labels (n,) of a chunk, `NO_DIGIT` for samples that are none."""
-        if isinstance(chunk, slice):
-            return self._labels[chunk]
-        last = len(self._labels) - 1
-        return np.where(chunk <= last, self._labels[np.minimum(chunk, last)], np.uint8(NO_DIGIT))
+        return self._labels[chunk]
 
     def images(self, chunk: Indices) -> NDArray[np.uint8]:
         """The images (n, 784) of a chunk."""
-        if isinstance(chunk, slice):
+        count = len(self._images)
+        if len(self) == count:
             return self._images[chunk]
-        count = len(self._labels)
-        images = self._images[np.minimum(chunk, count - 1)]
-        if self._nondigits_count:
-            images[chunk >= count] = self._nondigits[(chunk[chunk >= count] - count) % len(self._nondigits)]
+        numbers = np.arange(len(self))[chunk]
+        images, is_none = self._images[np.minimum(numbers, count - 1)], numbers >= count
+        images[is_none] = self._nondigits[(numbers[is_none] - count) % len(self._nondigits)]
         return images
 
     def inputs(self, chunk: Indices, rng: np.random.Generator) -> Floats:
