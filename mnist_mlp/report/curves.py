@@ -42,7 +42,7 @@ def draw_learning_curve(
         test: the accuracy on the test digits, 0 to 1, with the weights that are kept.
         kept: the epoch whose weights are kept, and marked; None for the last.
     """
-    last, every_wrong = history[-1].epoch, []
+    last = history[-1].epoch
     shown = kept or last
     curves = {
         "training": {record.epoch: record.accuracy for record in history},
@@ -52,17 +52,16 @@ def draw_learning_curve(
     for (name, shares), color in zip(curves.items(), (GRAY, BLUE, VERMILION), strict=True):
         if not shares:
             continue
-        wrong = [max(100 - 100 * share, 0.01) for share in shares.values()]  # 0 has no place on a log axis
+        wrong = [wrong_percent(share) for share in shares.values()]
         style = "-" if len(wrong) > 30 else "o" if len(wrong) == 1 else "o-"
         label = f"{name} {percent(shares[shown])}"
         axes.plot(list(shares), wrong, style, color=color, markersize=5, clip_on=False, label=label)
-        every_wrong += wrong
     if kept:
         axes.axvline(kept, color=GRAY, linestyle=":", linewidth=1.2)
         side = "left" if kept <= last / 2 else "right"
         text = f" epoch {kept} is kept "
         axes.text(kept, 0.02, text, transform=axes.get_xaxis_transform(), ha=side, color=GRAY)
-    scale_by_mistakes(axes, every_wrong)
+    scale_by_mistakes(axes, [share for shares in curves.values() for share in shares.values()])
     axes.set_xlim(min(1, last - 1), last)
     axes.locator_params(axis="x", nbins=8, integer=True)
     axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelcolor="linecolor")
@@ -73,10 +72,15 @@ def draw_learning_curve(
     return make_plain(axes)
 
 
-def scale_by_mistakes(axes: "Axes", wrong: Sequence[float]) -> None:
+def wrong_percent(accuracy: float) -> float:
+    """The percentage of wrong answers, at least 0.01, since 0 has no place on a logarithmic axis."""
+    return max(100 - 100 * accuracy, 0.01)
+
+
+def scale_by_mistakes(axes: "Axes", accuracies: Sequence[float]) -> None:
     """Make the axis logarithmic in the percentages of wrong answers, and label it by right ones."""
-    least = min(wrong) / 1.25
-    ticks = _ticks(least, max(*wrong, 2 * least))
+    least = wrong_percent(max(accuracies)) / 1.25
+    ticks = _ticks(least, max(wrong_percent(min(accuracies)), 2 * least))
     axes.set_yscale("log")
     axes.set_ylim(ticks[0], least)
     axes.set_yticks(ticks, [f"{100 - wrong:g} %" for wrong in ticks])

@@ -23,7 +23,7 @@ async function start() {
   const { network, end } = unpackNetwork(facts.layers, bytes);
   const pictureOf = (place) => bytes.subarray(end + 784 * place, end + 784 * (place + 1));
   const show = network.length ? answerDrawings(network, pictureOf) : () => {};
-  showCells(pictureOf, show);
+  showCells(pictureOf);
   document.addEventListener("click", (event) => {
     const tile = event.target.closest("[data-digit]");
     if (tile) show(pictureOf(Number(tile.dataset.digit)));

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import center_of_mass
 
 from mnist_mlp.digits.glyph import Glyph
 from mnist_mlp.digits.photo import Sheet
@@ -87,10 +88,8 @@ def _draw_step(axes: "Axes", step: str, picture: NDArray[np.uint8], x: float, y:
     paper = "white" if step == "cut out" else "black"
     axes.fill(*np.add(square, (x, y)).T, facecolor=paper, edgecolor=GRAY, linewidth=0.6, zorder=-1)
     if step in {"fitted", "centered"} and picture.any():
-        rows, columns = np.indices(picture.shape)
-        middle = [float((at * picture).sum() / picture.sum() + 0.5) for at in (columns, rows)]
-        pixel = 1 / max(picture.shape)
-        axes.plot(left + middle[0] * pixel, top + middle[1] * pixel, "+", color=VERMILION, markersize=9)
+        row, column = (np.array(center_of_mass(picture)) + 0.5) / max(picture.shape)
+        axes.plot(left + column, top + row, "+", color=VERMILION, markersize=9)
     if step == "centered":
         inner = square * 20 / 28 + 4 / 28
         axes.plot(*np.add(inner, (x, y)).T, color=VERMILION, linewidth=0.6, linestyle=":")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mnist_mlp.report.curves import scale_by_mistakes
+from mnist_mlp.report.curves import scale_by_mistakes, wrong_percent
 from mnist_mlp.report.figures import BLUE, FAINT, GRAY, INK, VERMILION, make_plain, save_picture, write_title
 from mnist_mlp.report.scorecard import percent
 from mnist_mlp.report.sweeps import Row, label, value_label, varied
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 # More of the palette of Okabe and Ito (2008), see `figures`; its yellow is too light for lines.
 _LINES = (BLUE, VERMILION, "#009e73", "#cc79a7", "#e69f00", "#56b4e9", INK)
 _MAP = ("#022c47", "#04436b", BLUE, "#3d93c6", "#a9cfe6", "#f1f3f3")
-_LEAST = 0.01  # percent of wrong answers, where the logarithmic scale ends
 _MOST_PANELS, _MOST_RANKS, _MOST_COLUMNS = 4, 20, 12
 
 
@@ -67,15 +66,15 @@ def draw_curves(axes: "Axes", rows: Sequence[Row], across: str, note: str) -> "A
             name = ", ".join(f"{_words(name)} {value_label(row.settings[name])}" for name in others)
             curves.setdefault(name, []).append(row)
     for i, (name, curve) in enumerate(curves.items()):
-        x, y = [row.settings[across] for row in curve], [_wrong(row) for row in curve]
+        x, y = [row.settings[across] for row in curve], [wrong_percent(row.mean) for row in curve]
         spread = [100 * (row.deviation or 0.0) for row in curve]
         color = _LINES[i % len(_LINES)]
         axes.errorbar(x, y, spread, fmt="o-", color=color, markersize=5, capsize=3, label=name, clip_on=False)
     _scale(axes, rows, across)
     best = rows[0]
-    place, wrong = best.settings[across], _wrong(best)
+    place, wrong = best.settings[across], wrong_percent(best.mean)
     axes.plot(place, wrong, "o", markersize=11, markerfacecolor="none", markeredgecolor=INK, clip_on=False)
-    end = place, max(wrong - 100 * (best.deviation or 0), _LEAST)
+    end = place, wrong_percent(best.mean + (best.deviation or 0))
     axes.annotate(percent(best.mean), end, (0, 9), textcoords="offset points", ha="center", color=INK)
     if others:
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False, labelcolor="linecolor")
@@ -87,7 +86,7 @@ def draw_dots(axes: "Axes", rows: Sequence[Row], across: str, title: str = "", n
     """Draw the mean of each setting as a dot against one of several settings, the best in another color."""
     for row in (row for row in rows[::-1] if row.scores):
         color = VERMILION if row is rows[0] else BLUE
-        axes.plot(row.settings[across], _wrong(row), "o", color=color, clip_on=False)
+        axes.plot(row.settings[across], wrong_percent(row.mean), "o", color=color, clip_on=False)
     _scale(axes, rows, across)
     write_title(axes, title, note)
     return make_plain(axes)
@@ -104,14 +103,14 @@ def draw_map(axes: "Axes", rows: Sequence[Row], note: str) -> "Axes":
     places = [(ys.index(row.settings[up]), xs.index(row.settings[across])) for row in rows]
     for place, row in zip(places, rows, strict=True):
         if row.scores:
-            wrong[place] = _wrong(row)
+            wrong[place] = wrong_percent(row.mean)
     # As on the axis of a curve, 98 % is as far from 99 % as 96 % from 98 %.
     # Settings that are far worse all have the lightest color, so that the others can be told apart.
     norm = LogNorm(wrong.min(), min(max(wrong.max(), 1.5 * wrong.min()), 4 * wrong.min()), clip=True)
     colors = LinearSegmentedColormap.from_list("mistakes", _MAP).with_extremes(bad="#e9e9e6")
     axes.pcolormesh(wrong, cmap=colors, norm=norm, edgecolors="white", linewidth=2)
     for (y, x), row in zip(places, rows, strict=True):
-        dark = row.scores and norm(_wrong(row)) < 0.6
+        dark = row.scores and norm(wrong_percent(row.mean)) < 0.6
         color = "white" if dark else INK
         weight = "bold" if row is rows[0] else "normal"
         mean = f"{100 * row.mean:.2f}" if row.scores else "failed"
@@ -160,16 +159,10 @@ def _scale(axes: "Axes", rows: Sequence[Row], across: str) -> None:
         axes.minorticks_off()
     else:
         axes.xaxis.set_major_formatter("{x:g}")
-    scores = [score for row in rows for score in row.scores]
-    scale_by_mistakes(axes, [max(100 - 100 * score, _LEAST) for score in (min(scores), max(scores))])
+    scale_by_mistakes(axes, [score for row in rows for score in row.scores])
     axes.set_xlabel(_words(across), color=GRAY)
     axes.set_ylabel("accuracy", color=GRAY)
     axes.grid(axis="y", color=FAINT)
-
-
-def _wrong(row: Row) -> float:
-    """The percentage of wrong answers, with a floor since the scale is logarithmic."""
-    return max(100 - 100 * row.mean, _LEAST)
 
 
 def _values(rows: Sequence[Row], name: str) -> list[Any]:
