@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mnist_mlp.digits.distortion import SIDE, interpolation_matrices
 
 Images = NDArray[np.uint8]
+Apply = Callable[[Images, float, np.random.Generator], Images]
 _CENTER = (SIDE - 1) / 2
 _Y, _X = np.mgrid[:SIDE, :SIDE].astype(np.float32) - np.float32(_CENTER)
 
@@ -29,7 +30,7 @@ class Change:
     name: str
     unit: str
     amounts: tuple[float, ...]
-    apply: Callable[[Images, float, np.random.Generator], Images]
+    apply: Apply
 
 
 def changed(images: Images, rng: np.random.Generator) -> Iterator[tuple[Change, float, Images]]:
@@ -54,14 +55,10 @@ def _mapped(images: Images, maps: list[tuple[NDArray[np.float32], NDArray[np.flo
     return result
 
 
-def _shifted(images: Images, pixels: float, _: np.random.Generator) -> Images:
-    return _mapped(
-        images, [(_Y + dy * pixels, _X + dx * pixels) for dy, dx in ((0, 1), (1, 0), (0, -1), (-1, 0))]
+def _shifted(*directions: tuple[int, int]) -> Apply:
+    return lambda images, pixels, _: _mapped(
+        images, [(_Y + dy * pixels, _X + dx * pixels) for dy, dx in directions]
     )
-
-
-def _shifted_diagonally(images: Images, pixels: float, _: np.random.Generator) -> Images:
-    return _mapped(images, [(_Y + dy * pixels, _X + dx * pixels) for dy in (1, -1) for dx in (1, -1)])
 
 
 def _rotated(images: Images, degrees: float, _: np.random.Generator) -> Images:
@@ -116,8 +113,8 @@ def _covered(images: Images, side: float, rng: np.random.Generator) -> Images:
 
 
 CHANGES = (
-    Change("shifted along an axis", "pixels", (1, 2, 3, 4), _shifted),
-    Change("shifted diagonally", "pixels", (1, 2, 3, 4), _shifted_diagonally),
+    Change("shifted along an axis", "pixels", (1, 2, 3, 4), _shifted((0, 1), (1, 0), (0, -1), (-1, 0))),
+    Change("shifted diagonally", "pixels", (1, 2, 3, 4), _shifted((1, 1), (1, -1), (-1, 1), (-1, -1))),
     Change("rotated", "degrees", (5, 10, 15, 20, 25, 30), _rotated),
     Change("smaller", "percent", (90, 80, 70, 60), _scaled),
     Change("larger", "percent", (110, 120, 130), _scaled),
