@@ -7,34 +7,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from mnist_mlp.digits.images import Digits, encode_targets, scale_pixels
-    from mnist_mlp.digits.mnist import load_mnist
-    from mnist_mlp.digits.photo import read_image
-    from mnist_mlp.errors import MnistMlpError
-    from mnist_mlp.nn.network import Network
-    from mnist_mlp.nn.online import train_online
-    from mnist_mlp.report.scorecard import Scorecard
-    from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
-    from mnist_mlp.training.trainer import STOP, train
+    from mnist_mlp.digits.images import Digits as Digits
+    from mnist_mlp.digits.images import encode_targets as encode_targets
+    from mnist_mlp.digits.images import scale_pixels as scale_pixels
+    from mnist_mlp.digits.mnist import load_mnist as load_mnist
+    from mnist_mlp.digits.photo import read_image as read_image
+    from mnist_mlp.errors import MnistMlpError as MnistMlpError
+    from mnist_mlp.nn.network import Network as Network
+    from mnist_mlp.nn.online import train_online as train_online
+    from mnist_mlp.report.scorecard import Scorecard as Scorecard
+    from mnist_mlp.training.recipe import RECIPES as RECIPES
+    from mnist_mlp.training.recipe import Recipe as Recipe
+    from mnist_mlp.training.recipe import load_recipe as load_recipe
+    from mnist_mlp.training.trainer import STOP as STOP
+    from mnist_mlp.training.trainer import train as train
 
 __version__ = "0.1.0"
-
-__all__ = [
-    "RECIPES",
-    "STOP",
-    "Digits",
-    "MnistMlpError",
-    "Network",
-    "Recipe",
-    "Scorecard",
-    "encode_targets",
-    "load_mnist",
-    "load_recipe",
-    "read_image",
-    "scale_pixels",
-    "train",
-    "train_online",
-]
 
 _MODULES = {
     "RECIPES": "training.recipe",
@@ -52,6 +40,7 @@ _MODULES = {
     "train": "training.trainer",
     "train_online": "nn.online",
 }
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> object:
