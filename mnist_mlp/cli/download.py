@@ -21,7 +21,7 @@ def download(
 
     screen, folder = Screen(), data_dir or Path("data")
     paths = [folder / names.csv for names in FILES.values()]
-    source = Source(folder if mirror else data_dir, mirror or [], offline)
+    source = Source(folder if mirror else data_dir, mirror, offline)
     if source.folder == folder:  # not the digits that come with the program
         source.download(screen)
     make_folder(folder)

@@ -48,7 +48,7 @@ def evaluate(
     path = model_file(model, screen)
     trained = folders.load_model(path)
     start = perf_counter()
-    digits = Source(data_dir, mirror or [], offline).read("test", test_csv, screen)
+    digits = Source(data_dir, mirror, offline).read("test", test_csv, screen)
     seconds = {"load": perf_counter() - start}
     for warning in examine_digits(digits, role="test"):
         screen.warning(warning)

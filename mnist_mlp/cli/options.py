@@ -36,14 +36,10 @@ def chosen_recipe(name_or_file: str, given: dict[str, Any]) -> Recipe:
         RecipeError: if a recipe file will not do.
     """
     try:
-        recipe = load_recipe(name_or_file)
+        return load_recipe(name_or_file).with_settings(given)
     except RecipeError as error:
         if name_or_file.endswith(".toml"):
             raise
-        raise typer.BadParameter(str(error)) from None
-    try:
-        return recipe.with_settings(given)
-    except RecipeError as error:
         raise typer.BadParameter(str(error)) from None
 
 

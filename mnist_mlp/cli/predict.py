@@ -58,9 +58,8 @@ def predict(
     json: Json = False,
 ) -> None:
     """Read handwritten digits from pictures: a digit, a row or a page each. ? is no digit."""
-    from mnist_mlp.cli.screen import Screen, model_file
+    from mnist_mlp.cli.screen import Screen, load_chosen
     from mnist_mlp.digits.photo import read_image
-    from mnist_mlp.runs.folder import load_model
     from mnist_mlp.training.scoring import outputs_for
 
     if labels is not None and csv is None:
@@ -69,10 +68,7 @@ def predict(
         raise typer.BadParameter(f"--labels must be digits, as 31415, not {labels!r:.50}")
     _check_names(images, csv, steps)
     screen = Screen()
-    path = model_file(model, screen)
-    if model is None:
-        screen.note(f"model {path}")
-    trained = load_model(path)
+    _, trained = load_chosen(model, screen)
     threshold = trained.threshold or 0.0
     readings = []
     for image in images:

@@ -45,9 +45,8 @@ def report(
         fail(f"{run}: there is no such run; name a run's folder", 1)
     folder = model_file(run, screen).parent
     places = places_of(folder)
-    source = Source(data_dir or (Path(places.data_dir) if places.data_dir else None), [], offline=True)
     path = out or folder / REPORT
-    write_text(path, page_of(folder, read_data(places, source, screen)))
+    write_text(path, page_of(folder, read_data(places, Source(data_dir or places.data_dir), screen)))
     screen.result(f"{path}")
     if open_ and not webbrowser.open(path.absolute().as_uri()):
         screen.note("no browser could be opened; open the file yourself")

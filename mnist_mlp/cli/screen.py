@@ -23,7 +23,7 @@ from rich.table import Column, Table
 from mnist_mlp.cli.exits import as_started
 from mnist_mlp.errors import escape_controls
 from mnist_mlp.report.text import Terminal
-from mnist_mlp.runs.folder import find_model, seeds_in
+from mnist_mlp.runs.folder import Model, find_model, load_model, seeds_in
 
 _NARROW = 64  # columns; on a narrower screen progress is shown without bars
 _JOINED = "\N{NO-BREAK SPACE}"
@@ -154,3 +154,11 @@ def model_file(model_or_run: Path | None, screen: Screen) -> Path:
     if model_or_run not in (path, seed) and len(seeds_in(seed.parent)) > 1:
         screen.note(f"{seed.parent}: several seeds; taking the first, {seed.name}")
     return path
+
+
+def load_chosen(model_or_run: Path | None, screen: Screen) -> tuple[Path, Model]:
+    """Find and load a model, and say which where none is named."""
+    path = model_file(model_or_run, screen)
+    if model_or_run is None:
+        screen.note(f"model {path}")
+    return path, load_model(path)

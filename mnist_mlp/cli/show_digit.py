@@ -50,26 +50,23 @@ def show_digit(
     import numpy as np
 
     from mnist_mlp.cli.exits import fail
-    from mnist_mlp.cli.screen import Screen, model_file
+    from mnist_mlp.cli.screen import Screen, load_chosen
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.digits.images import scale_pixels
-    from mnist_mlp.runs.folder import load_model, newest_run
+    from mnist_mlp.runs.folder import newest_run
 
     if save is not None and save.suffix.lower() != ".png":
         raise typer.BadParameter("the picture is a PNG; let its name end in .png", param_hint="--save")
     screen = Screen()
-    digits = Source(data_dir, mirror or [], offline).read(split.value, csv, screen)
+    digits = Source(data_dir, mirror, offline).read(split.value, csv, screen)
     if index is None:
         index = int(np.random.default_rng().integers(len(digits)))
     if not 0 <= index < len(digits):
         fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
     image, label = digits.images[index], int(digits.labels[index])
     outputs, threshold = None, 0.0
-    if network_of := model or newest_run():
-        path = model_file(network_of, screen)
-        if model is None:
-            screen.note(f"model {path}")
-        trained = load_model(path)
+    if model or newest_run():
+        path, trained = load_chosen(model, screen)
         threshold = trained.threshold or 0.0
         outputs = trained.network.forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():

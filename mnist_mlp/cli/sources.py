@@ -19,16 +19,16 @@ from mnist_mlp.training.recipe import Recipe
 class Source:
     """Where the MNIST files are, or come from, as the options of a command say."""
 
-    data_dir: Path | None
-    mirrors: list[str]
-    offline: bool
+    data_dir: str | Path | None
+    mirrors: list[str] | None = None
+    offline: bool = True
 
     @property
     def folder(self) -> Path:
         """The folder that the options mean."""
         return find_data_folder(self.data_dir)
 
-    def read(self, split: str, csv: Path | None, screen: Screen) -> Digits:
+    def read(self, split: str, csv: str | Path | None, screen: Screen) -> Digits:
         """Read digits from a CSV file, or a split of MNIST, which is downloaded into a folder without it.
 
         Raises:
@@ -49,7 +49,7 @@ class Source:
 
     def download(self, screen: Screen) -> None:
         """Download MNIST into the folder; what is there already is checked."""
-        mirrors, sources = ([], ()) if self.offline else (self.mirrors, SOURCES)
+        mirrors, sources = ((), ()) if self.offline else (self.mirrors or (), SOURCES)
         with screen.progress() as progress:
             download_mnist(self.folder, mirrors, sources=sources, progress=progress)
 
@@ -67,6 +67,6 @@ def new_plan(recipe: Recipe, repeats: int, places: dict[str, str], source: Sourc
 def read_data(places: DataPlaces, source: Source, screen: Screen) -> Data:
     """Read the training and test digits of a run."""
     start = perf_counter()
-    train = source.read("train", Path(places.train_csv) if places.train_csv else None, screen)
-    test = source.read("test", Path(places.test_csv) if places.test_csv else None, screen)
+    train = source.read("train", places.train_csv, screen)
+    test = source.read("test", places.test_csv, screen)
     return Data(train, test, perf_counter() - start)

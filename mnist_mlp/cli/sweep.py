@@ -107,8 +107,7 @@ def sweep(
         plan, notes = _plan(values or [], recipe, samples, repeats, validation, data_dir)
         if out is not None:
             _check_free(out, plan, is_part=part is not None)
-    known = plan.places.data_dir
-    source = Source(data_dir or (Path(known) if known else None), mirror or [], offline)
+    source = Source(data_dir or plan.places.data_dir, mirror, offline)
     data = Data(source.read("train", None, screen))  # workers never see the test digits
     data.split(plan.recipe.validation)
     for note in notes:

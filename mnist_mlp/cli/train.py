@@ -22,7 +22,7 @@ from mnist_mlp.cli.options import (
     recipe_setting,
 )
 from mnist_mlp.errors import quoted
-from mnist_mlp.training.recipe import RECIPES
+from mnist_mlp.training.recipe import RECIPES, SETTINGS
 
 if TYPE_CHECKING:
     from mnist_mlp.cli.screen import Screen
@@ -68,6 +68,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network, score it on test digits, and keep all of it."""
+    texts = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+    given = {name: parsed_option(name, text) for name, text in texts.items()}
+
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source, new_plan, read_data
     from mnist_mlp.files.lock import locked
@@ -76,18 +79,9 @@ def train(
     from mnist_mlp.runs.plan import Plan
 
     screen = Screen(quiet=quiet)
-    texts = {
-        "epochs": epochs,
-        "hidden": hidden,
-        "learning_rate": learning_rate,
-        "batch_size": batch_size,
-        "seed": seed,
-        "validation": validation,
-    }
-    given = {name: parsed_option(name, text) for name, text in texts.items() if text is not None}
     paths = {"train_csv": train_csv, "test_csv": test_csv, "data_dir": data_dir}
     places = {name: str(path.absolute()) for name, path in paths.items() if path is not None}
-    source = Source(data_dir, mirror or [], offline)
+    source = Source(data_dir, mirror, offline)
     with ExitStack() as stack:
         if resume is not None:
             if out is not None or force:
@@ -101,12 +95,11 @@ def train(
             plan = Plan.read(folder)
             plan.check_same(asked)
             if folders.is_finished(folder):
-                folders.tidy(folder, finished=True)
+                folders.tidy(folder)
                 screen.result(f"{folder}: finished already; nothing to do")
                 return
             # Nothing is downloaded into the folder where a run from elsewhere says its digits are.
-            source = Source(Path(plan.places.data_dir or "."), [], offline=True)
-            data = read_data(plan.places, source, screen)
+            data = read_data(plan.places, Source(plan.places.data_dir or "."), screen)
         else:
             plan = new_plan(chosen_recipe(recipe or "tutorial", given), repeats or 1, places, source)
             if out is not None:

@@ -24,17 +24,17 @@ from mnist_mlp.training.settings import RecipeError
 
 MODEL, CHECKPOINT, HISTORY = "model.safetensors", "checkpoint.safetensors", "history.csv"
 SCORECARD, REPORT = "scorecard.json", "report.html"
+_RUNS = Path("runs")
 _PICTURES = ("confusion_matrix.png", "mistakes.png", "robustness.png")
 _SCORES = (SCORECARD, "scorecard.md", REPORT, *_PICTURES)
 _RESULTS = (*_SCORES, MODEL, CHECKPOINT, HISTORY, "learning_curve.png", "recipe.toml")
 
 
-def new_folder(recipe_name: str, runs: Path = Path("runs")) -> Path:
+def new_folder(recipe_name: str) -> Path:
     """Make a folder of its own for a run that starts now, ``runs/<UTC time>-<recipe>``."""
-    make_folder(runs)
     stem = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{recipe_name}"
     names = chain([stem], (f"{stem}-{i}" for i in count(2)))
-    return next(runs / name for name in names if make_folder(runs / name))
+    return next(_RUNS / name for name in names if make_folder(_RUNS / name))
 
 
 def make_folder(folder: Path) -> bool:
@@ -99,17 +99,17 @@ def is_finished(folder: Path) -> bool:
     return (folder / SCORECARD).exists()
 
 
-def tidy(folder: Path, *, finished: bool) -> None:
+def tidy(folder: Path) -> None:
     """Remove temporary files of killed processes, and the checkpoint of a finished run."""
     remove_leftovers(folder)
-    if finished:
+    if is_finished(folder):
         with suppress(OSError):
             (folder / CHECKPOINT).unlink()
 
 
-def newest_run(runs: Path = Path("runs")) -> Path | None:
+def newest_run() -> Path | None:
     """The folder of the run that was finished last, or None; what `evaluate` wrote is no run."""
-    scorecards = [path for path in runs.glob(f"*/{SCORECARD}") if (path.parent / PLAN).exists()]
+    scorecards = [path for path in _RUNS.glob(f"*/{SCORECARD}") if (path.parent / PLAN).exists()]
     return max(scorecards, key=lambda path: path.stat().st_mtime_ns).parent if scorecards else None
 
 
@@ -118,15 +118,15 @@ def seeds_in(folder: Path) -> list[Path]:
     return sorted(folder.glob("seed-*"), key=lambda path: (len(path.name), path))
 
 
-def find_model(place: Path | None, runs: Path = Path("runs")) -> Path:
+def find_model(place: Path | None) -> Path:
     """Find a model file: the one named, that of the run named, or that of the newest run.
 
     Of a run with repeats, or of the chosen setting of a sweep, the first seed's model is taken. RunError if
     there is none.
     """
-    place = place or newest_run(runs)
+    place = place or newest_run()
     if place is None:
-        raise RunError(f"no finished run under {printable(runs)}; train one first: mnist-mlp train")
+        raise RunError("no finished run under runs; train one first: mnist-mlp train")
     if not place.is_dir():
         return place
     for folder in [place, *seeds_in(place), *seeds_in(place / "chosen")]:

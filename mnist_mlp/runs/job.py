@@ -45,12 +45,12 @@ class Data:
             **{f"test {name}" if name in train else name: digest for name, digest in test.items()},
         }
 
-    def to_score(self, held_out: int) -> Digits:
-        """The test digits, or without any the held-out digits; RunError if there are neither."""
-        digits = self.split(held_out)[1] if self.test is None else self.test
-        if digits is None:
+    def to_score(self, held_out: int) -> tuple[Digits, Digits | None]:
+        """The digits to score, and those held out; RunError if there are no test digits and none held out."""
+        known = self.split(held_out)[1]
+        if (digits := known if self.test is None else self.test) is None:
             raise RunError("there are no digits to score: hold some out with --validation")
-        return digits
+        return digits, known
 
     def split(self, held_out: int) -> tuple[Digits, Digits | None]:
         """The digits to learn from, and the last `held_out` (None for 0); RunError if all are held out."""
@@ -147,11 +147,11 @@ def run_one(job: Job, data: Data, callbacks: Callbacks = SILENT) -> Result:
 
 def scored(network: Network, recipe: Recipe, history: list[EpochRecord], data: Data) -> Result:
     """Score a network that was trained by a recipe; ScoreError if its outputs are not finite."""
-    known = (data.split(recipe.validation)[1] or data.train[-10_000:]).images
-    threshold = threshold_for(outputs_for(network, known))
+    digits, held_out = data.to_score(recipe.validation)
+    threshold = threshold_for(outputs_for(network, (held_out or data.train[-10_000:]).images))
     card = score(
         network,
-        data.to_score(recipe.validation),
+        digits,
         threshold=threshold,
         seconds={"load": data.seconds, "train": sum(record.seconds for record in history)},
         facts={**identity_of(recipe, data), "seed": recipe.seed},

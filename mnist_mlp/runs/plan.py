@@ -45,8 +45,6 @@ class Plan:
     """
 
     KIND: ClassVar[str] = "run"
-    COMMAND: ClassVar[str] = "train"
-    REMEDY: ClassVar[str] = "start the run again with --force"
 
     recipe: Recipe
     repeats: int = 1
@@ -74,16 +72,14 @@ class Plan:
         """Read the plan of a run's folder; RunError if it holds none, or a broken one."""
         path = folder / f"{cls.KIND}.json"
         if not path.exists():
-            raise RunError(
-                f"{printable(folder)}: holds no {cls.KIND} (no {path.name}); "
-                f"name the folder that {cls.COMMAND} wrote"
-            )
+            raise RunError(f"{printable(folder)}: holds no {cls.KIND} (no {path.name}); name one's folder")
         try:
             values = json.loads(read_text(path, limit=1 << 24))
             recipe = Recipe().with_settings(values.pop("recipe"))
             return cls(recipe, places=DataPlaces(**values.pop("places")), **values)
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MnistMlpError) as error:
-            raise RunError(f"{printable(path)}: broken: {printable(error, 100)}; {cls.REMEDY}") from None
+            remedy = "start again with another --out"
+            raise RunError(f"{printable(path)}: broken: {printable(error, 100)}; {remedy}") from None
 
     def check_same(self, asked: Mapping[str, object]) -> None:
         """Check that settings, repeats and paths that are asked for now are the plan's; RunError if not."""

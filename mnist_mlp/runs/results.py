@@ -36,9 +36,8 @@ def keep(job: Job, result: Result, data: Data, *, pictures: bool = True) -> None
     result.network.save(
         job.folder / MODEL, {"recipe": card.recipe, "data": card.data, "threshold": threshold}
     )
-    count = job.recipe.validation
-    write_scores(job.folder, result, data.to_score(count), data.split(count)[1], pictures=pictures)
-    tidy(job.folder, finished=True)
+    write_scores(job.folder, result, *data.to_score(job.recipe.validation), pictures=pictures)
+    tidy(job.folder)
 
 
 def write_scores(
@@ -69,9 +68,8 @@ def page_of(folder: Path, data: Data) -> str:
     history = history_from_csv(read_text(folder / HISTORY)) if (folder / HISTORY).exists() else []
     if dict(card.data) != data.files:
         raise RunError(f"{printable(folder)}: was scored on other digits; name them with --data-dir")
-    count = int(card.recipe.get("validation", 0))
     result = Result(model.network, history, card, model.threshold)
-    return _page(folder, result, data.to_score(count), data.split(count)[1])
+    return _page(folder, result, *data.to_score(int(card.recipe.get("validation", 0))))
 
 
 def _page(folder: Path, result: Result, digits: Digits, held_out: Digits | None) -> str:
@@ -111,7 +109,7 @@ def _draw(folder: Path, result: Result, digits: Digits) -> list[str]:
 
 def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecard:
     """Write the means of several seeds into the folder above theirs."""
-    tidy(folder, finished=False)
+    tidy(folder)
     repeated = RepeatedScorecard(cards)
     write_text(folder / "scorecard.md", repeated_page(repeated, explanations=EXPLANATIONS))
     write_text(folder / SCORECARD, repeated.to_json())
@@ -120,7 +118,7 @@ def write_repeated(folder: Path, cards: Sequence[Scorecard]) -> RepeatedScorecar
 
 def write_sweep(folder: Path, rows: Sequence[Row], tested: RepeatedScorecard) -> None:
     """Write what a sweep found: the settings, the best first, and how the best does on the test digits."""
-    tidy(folder, finished=False)
+    tidy(folder)
     save_sweep_picture(folder / "sweep.png", rows, tested.runs[0].recipe["validation"])
     write_text(folder / "scorecard.md", sweep_page(rows, tested, explanations=EXPLANATIONS))
 

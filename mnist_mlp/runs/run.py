@@ -84,9 +84,8 @@ def prepare_job(job: Job) -> bool:
     if job.folder.is_symlink():
         raise RunError(f"{printable(job.folder)}: is a link, perhaps out of the run's folder; remove it")
     make_folder(job.folder)
-    finished = is_finished(job.folder)
-    tidy(job.folder, finished=finished)
-    if not finished:
+    tidy(job.folder)
+    if not (finished := is_finished(job.folder)):
         write_text(job.folder / "recipe.toml", job.recipe.to_toml())
     return finished
 

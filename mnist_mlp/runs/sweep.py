@@ -35,8 +35,6 @@ class Sweep(Plan):
     """
 
     KIND: ClassVar[str] = "sweep"
-    COMMAND: ClassVar[str] = "sweep"
-    REMEDY: ClassVar[str] = "start another sweep"
 
     settings: Sequence[Settings] = ({},)
 

@@ -47,12 +47,12 @@ def test_a_broken_plan_is_named(tmp_path: Path, content: str) -> None:
     (tmp_path / "run.json").write_text(content)
     message = refused(Plan.read, tmp_path)
     assert message.startswith(f"{tmp_path / 'run.json'}: broken: ")
-    assert message.endswith("; start the run again with --force")
+    assert message.endswith("; start again with another --out")
     assert len(message) < 300 + len(str(tmp_path))
 
 
 def test_a_folder_without_a_plan_holds_no_run(tmp_path: Path) -> None:
-    assert "holds no run (no run.json); name the folder that train wrote" in refused(Plan.read, tmp_path)
+    assert "holds no run (no run.json); name one's folder" in refused(Plan.read, tmp_path)
     assert "holds no run" in refused(Plan.read, tmp_path / "none\x1b[2J")
 
 
@@ -65,8 +65,9 @@ def test_seeds_that_count_beyond_the_largest_are_refused() -> None:
 # Folders
 
 
-def test_new_folders_have_names_of_their_own_that_tell_the_time_and_the_recipe(tmp_path: Path) -> None:
-    folders = [new_folder("fast", tmp_path / "runs") for _ in range(5)]
+@pytest.mark.usefixtures("alone")
+def test_new_folders_have_names_of_their_own_that_tell_the_time_and_the_recipe() -> None:
+    folders = [new_folder("fast") for _ in range(5)]
     assert len(set(folders)) == 5
     assert all(re.fullmatch(r"\d{8}T\d{6}Z-fast(-\d)?", folder.name) for folder in folders)
 
@@ -113,18 +114,21 @@ def test_a_new_run_leaves_alone_what_a_link_leads_to(tmp_path: Path) -> None:
 
 
 def test_tidying_removes_leftovers_and_of_a_finished_run_the_checkpoint(tmp_path: Path) -> None:
-    for finished in (False, True):
-        (tmp_path / temporary_name("model.safetensors", 999_999_999)).touch()
+    for result in ("model.safetensors", "scorecard.json"):  # the last makes it finished
+        (tmp_path / temporary_name(result, 999_999_999)).touch()
         (tmp_path / "checkpoint.safetensors").touch()
-        tidy(tmp_path, finished=finished)
-        assert files(tmp_path) == (set() if finished else {"checkpoint.safetensors"})
+        (tmp_path / result).touch()
+        tidy(tmp_path)
+        assert ("checkpoint.safetensors" in files(tmp_path)) == (result == "model.safetensors")
+    assert files(tmp_path) == {"model.safetensors", "scorecard.json"}
 
 
 # Models
 
 
-def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run(tmp_path: Path) -> None:
-    runs = tmp_path / "runs"
+@pytest.mark.usefixtures("alone")
+def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run() -> None:
+    runs = Path("runs")
 
     def finished(name: str, seconds: int, model: str) -> Path:
         prepare(runs / name, PLAN)
@@ -134,21 +138,21 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run(tmp_path: 
         (runs / name / model).touch()
         return runs / name / model
 
-    line = refused(find_model, None, runs)
+    line = refused(find_model, None)
     assert line == f"no finished run under {runs}; train one first: mnist-mlp train"
     old, new = finished("b", 2, "model.safetensors"), finished("a", 3, "model.safetensors")
     prepare(runs / "unfinished", PLAN)
     make_folder(runs / "evaluated")
     (runs / "evaluated" / "scorecard.json").touch()  # what evaluate wrote is no run, though it is the latest
-    assert find_model(None, runs) == new
-    assert find_model(old.parent, runs) == find_model(old, runs) == old
+    assert find_model(None) == new
+    assert find_model(old.parent) == find_model(old) == old
     ninth = finished("c", 4, "seed-9/model.safetensors")
     make_folder(runs / "c" / "seed-10")
     (runs / "c" / "seed-10" / "model.safetensors").touch()
-    assert find_model(None, runs) == ninth
-    line = refused(find_model, runs / "unfinished", runs)
+    assert find_model(None) == ninth
+    line = refused(find_model, runs / "unfinished")
     assert line.endswith(f"is not finished; go on with mnist-mlp train --resume {runs / 'unfinished'}")
-    line = refused(find_model, runs / "evaluated", runs)
+    line = refused(find_model, runs / "evaluated")
     assert line.endswith("holds no model.safetensors; name a model file or a finished run")
 
 
