@@ -62,11 +62,6 @@ def test_digits_are_shifted_in_each_direction_in_turn(pixels: int) -> None:
     assert diagonal == [{(p, p)}, {(p, q)}, {(q, p)}, {(q, q)}]
 
 
-def test_what_is_shifted_out_of_the_image_is_gone() -> None:
-    left, *_ = apply("shifted along an axis", dots((14, 2)), 3)
-    assert not left.any()
-
-
 def test_a_quarter_turn_either_way_about_the_middle() -> None:
     turned = apply("rotated", dots((3, 10), count=2), 90)
     # The middle is at 13.5: the dot is 10.5 above it and 3.5 left of it.

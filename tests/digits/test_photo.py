@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
@@ -20,6 +20,7 @@ from mnist_mlp.digits.photo import PhotoError, Sheet, read_image
 
 SEVEN = [(0, 0), (60, 0), (25, 100)]
 SEVEN_BOX = (190, 90, 261, 202)  # of `drawn()`, its pen of 12 included; an odd angle makes a corner longer
+KINDS = ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"]
 Strokes = Sequence[Sequence[tuple[float, float]]]
 
 
@@ -42,11 +43,14 @@ def drawn(
     return image
 
 
-def read(image: Image.Image, kind: str = "PNG", **options: object) -> Sheet:
+def saved(image: Image.Image, kind: str, **options: object) -> bytes:
     file = BytesIO()
     image.save(file, kind, **options)
-    file.seek(0)
-    return read_image(file)
+    return file.getvalue()
+
+
+def read(image: Image.Image, kind: str = "PNG", **options: object) -> Sheet:
+    return read_image(BytesIO(saved(image, kind, **options)))
 
 
 def is_the_seven(sheet: Sheet, tolerance: int = 6) -> bool:
@@ -68,7 +72,7 @@ def test_a_drawn_seven_comes_out_as_in_mnist() -> None:
     assert image[rows[-1] - 1, : columns[0] + 3].max() == 0  # left of the foot is paper
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_every_format_says_the_same(kind: str) -> None:
     assert is_the_seven(read(drawn(), kind))
 
@@ -195,9 +199,8 @@ def test_uneven_light_and_a_shadow_are_no_ink() -> None:
 def test_a_wide_part_is_split_where_the_score_is_higher() -> None:
     one = [(0, 0), (0, 100)]
     touching = drawn(strokes=[one, [(0, 50), (110, 50)], [(110, 0), (110, 100)]])
-    file = BytesIO()
-    touching.save(file, "PNG")
-    assert len(read_image(BytesIO(file.getvalue())).glyphs) == 1
+    file = saved(touching, "PNG")
+    assert len(read_image(BytesIO(file)).glyphs) == 1
 
     def narrow(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         return 1 - wide(images)
@@ -205,11 +208,11 @@ def test_a_wide_part_is_split_where_the_score_is_higher() -> None:
     def wide(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
         return np.asarray(images.any(axis=1).mean(axis=1) > 0.5, float)  # of 28 columns, 14 are ink
 
-    left, right = read_image(BytesIO(file.getvalue()), narrow).glyphs
+    left, right = read_image(BytesIO(file), narrow).glyphs
     assert left.box[2] == right.box[0]
     assert (left.box[0], right.box[2]) == pytest.approx((189, 312), abs=4)
     for score in (wide, lambda images: 0.25 * narrow(images)):  # or where it is hardly higher
-        assert len(read_image(BytesIO(file.getvalue()), score).glyphs) == 1
+        assert len(read_image(BytesIO(file), score).glyphs) == 1
 
 
 @pytest.mark.parametrize("value", [0, 255, 128])
@@ -228,26 +231,16 @@ def test_nothing_is_found_in_noise(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"", "not a picture of a known kind"),
-        (b"hello", "not a picture of a known kind"),
-        (b"%PDF-1.4\n1 0 obj\n", "not a picture of a known kind"),
-        (b'<svg xmlns="http://www.w3.org/2000/svg"/>', "not a picture of a known kind"),
-    ],
+    "content", [b"", b"%PDF-1.4\n1 0 obj\n", b'<svg xmlns="http://www.w3.org/2000/svg"/>']
 )
-def test_what_is_no_picture_is_refused_in_one_line(tmp_path: Path, content: bytes, words: str) -> None:
+def test_what_is_no_picture_is_refused_in_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "seven.png"
     path.write_bytes(content)
-    with pytest.raises(PhotoError, match=words) as caught:
+    with pytest.raises(PhotoError, match=r"seven\.png: is not a picture of a known kind") as caught:
         read_image(path)
-    assert "seven.png" in str(caught.value)
     assert "\n" not in str(caught.value)
-
-
-def test_a_picture_with_the_wrong_ending_is_read(tmp_path: Path) -> None:
-    drawn().save(tmp_path / "seven.jpg")
-    assert is_the_seven(read_image((tmp_path / "seven.jpg").rename(tmp_path / "seven.png")))
+    drawn().save(path, "JPEG")
+    assert is_the_seven(read_image(path))  # whatever its ending
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 100_000), (7, 500), (9000, 9000)])
@@ -257,10 +250,8 @@ def test_pictures_too_small_or_too_large_are_refused(size: tuple[int, int]) -> N
 
 
 def test_a_truncated_picture_is_refused() -> None:
-    file = BytesIO()
-    drawn().save(file, "JPEG")
     with pytest.raises(PhotoError, match=r"the picture: cannot be read: .*truncated"):
-        read_image(BytesIO(file.getvalue()[:1500]))
+        read_image(BytesIO(saved(drawn(), "JPEG")[:1500]))
 
 
 def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
@@ -272,21 +263,10 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
         read_image(tmp_path / "none.png")
 
 
-@pytest.fixture(scope="module")
-def files() -> list[bytes]:
-    """A small picture in every format."""
-    made = []
-    for kind in ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF"):
-        file = BytesIO()
-        drawn((90, 130), (15, 15)).save(file, kind)
-        made.append(file.getvalue())
-    return made
-
-
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None)
 @given(data=st.data())
-def test_a_damaged_file_is_read_or_refused(files: list[bytes], data: st.DataObject) -> None:
-    content = bytearray(data.draw(st.sampled_from(files)))
+def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
+    content = bytearray(saved(drawn((90, 130), (15, 15)), data.draw(st.sampled_from(KINDS))))
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, min(len(content) - 1, 400)))] = data.draw(st.integers(0, 255))
     cut = data.draw(st.integers(0, len(content)) | st.just(len(content)))
