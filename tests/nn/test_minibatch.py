@@ -1,4 +1,4 @@
-"""Mini-batch training: by hand, against slow implementations of the published formulas, and resumed."""
+"""Mini-batch training against slow implementations of the published formulas."""
 
 from typing import Any
 
@@ -18,15 +18,6 @@ def trainer_of(
     return MiniBatchTrainer(network, batch_size=batch_size, optimizer=optimizer, **options)
 
 
-def neuron(weight: float, bias: float) -> Network:
-    """One linear neuron with one input."""
-    return Network.from_arrays([[[weight]]], [[bias]], ["linear"])
-
-
-def values(network: Network) -> list[float]:
-    return [float(array.ravel()[0]) for array in network.parameters()]
-
-
 def example(seed: int = 0, biases: bool = True) -> tuple[Network, list[tuple[Array, Array]]]:
     """A network in float64, and five batches for it, the last one short."""
     rng = np.random.default_rng(seed)
@@ -43,30 +34,6 @@ def gradients(network: Network, batch: tuple[Array, Array], loss: str = "squared
 def assert_close(network: Network, expected: Network) -> None:
     for array, other in zip(network.parameters(), expected.parameters(), strict=True):
         np.testing.assert_allclose(array, other, rtol=1e-10, atol=1e-13)
-
-
-# By hand
-
-
-def test_two_steps_with_momentum_and_decay() -> None:
-    # Weight 1, no bias, sample 1 -> 0: the gradient is the weight. Rate 0.1, momentum 0.5, decay 0.2:
-    # velocity -0.1, weight 1 x (1 - 0.02) - 0.1 = 0.88;
-    # velocity 0.5 x -0.1 - 0.088 = -0.138, weight 0.88 x 0.98 - 0.138 = 0.7244.
-    network = Network.from_arrays([[[1.0]]], activations=["linear"])
-    trainer = trainer_of(network, SGD(momentum=0.5), weight_decay=0.2)
-    for expected in (0.88, 0.7244):
-        trainer.step(np.ones((1, 1)), np.zeros((1, 1)), 0.1)
-        assert values(network) == pytest.approx([expected])
-
-
-def test_the_first_step_of_adam_is_the_learning_rate_whatever_the_gradient() -> None:
-    # m / sqrt(v) = g / |g| after the corrections, as the paper says; both gradients are positive here
-    network = neuron(2, 1)
-    trainer_of(network, Adam()).step(np.array([[1e3]]), np.zeros((1, 1)), 0.01)
-    assert values(network) == pytest.approx([1.99, 0.99])
-
-
-# Against slow implementations
 
 
 @pytest.mark.parametrize("loss", ["squared-error", "cross-entropy", "raw-error"])

@@ -27,14 +27,6 @@ def test_the_mean_is_that_of_the_training_digits(mnist_train: Digits) -> None:
     assert pytest.approx(mean, abs=5e-5) == INPUT_MEAN
 
 
-def test_a_unit_by_hand() -> None:
-    network = Network.from_arrays([[[2.0]], [[3.0]]], [[1.0], [5.0]])
-    # 2x + 1 = 2 (x - mean) + 1 + 2 mean
-    shifted = to_training(network, center_inputs=True)
-    assert [W.item() for W in shifted.weights] == [2.0, 3.0]
-    assert [b.item() for b in shifted.biases or []] == pytest.approx([1 + 2 * float(INPUT_MEAN), 5.0])
-
-
 @settings(max_examples=30, deadline=None)
 @given(sizes=st.lists(st.integers(1, 9), min_size=2, max_size=5), seed=st.integers(0, 99))
 def test_other_coordinates_compute_the_same(sizes: list[int], seed: int) -> None:

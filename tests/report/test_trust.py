@@ -39,11 +39,6 @@ def test_the_calibration_error_is_the_mean_distance_weighted_by_answers() -> Non
     assert (bins[0]["output"], bins[0]["accuracy"]) == (None, None)
 
 
-def test_outputs_that_say_how_often_they_are_right_have_no_error() -> None:
-    labels = np.array([3] * 3 + [8])
-    assert calibration_of(labels, outputs_with(*[0.75] * 4))["expected_calibration_error"] == 0
-
-
 def test_outputs_beyond_0_and_1_fall_into_the_outer_groups() -> None:
     bins = calibration_of(np.array([3, 3]), np.array([[-1.0] * 10, [2.0] * 10]))["bins"]
     assert [one["answers"] for one in bins] == [1, *[0] * 8, 1]
