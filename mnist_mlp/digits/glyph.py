@@ -92,9 +92,7 @@ def fit(ink: Contrast) -> NDArray[np.uint8]:
 
 def center(fitted: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Place a fitted digit so that its center of mass falls on pixel 14 (from 0) of 28 x 28, rounded."""
-    image = np.zeros((SIDE, SIDE), np.uint8)
-    h, w = fitted.shape
     middle = ndimage.center_of_mass(fitted) if fitted.any() else (0, 0)
-    top, left = (int(np.clip(round(SIDE / 2 - m), 0, SIDE - n)) for m, n in zip(middle, (h, w), strict=True))
-    image[top : top + h, left : left + w] = fitted
-    return image
+    free = SIDE - np.array(fitted.shape)
+    before = np.clip(np.rint(SIDE / 2 - np.array(middle)), 0, free).astype(int)
+    return np.pad(fitted, np.stack([before, free - before], axis=1))

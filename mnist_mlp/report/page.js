@@ -64,7 +64,7 @@ function answerDrawings(network, pictureOf) {
   prepareBreaking(sliders, refresh);
   find("#outputs").append(...Array.from({ length: 10 }, (_, digit) => outputRow(digit)));
   preparePicture(network, state, refresh);
-  prepareKeeping(state, () => !paper.isEmpty);
+  prepareKeeping(state);
   const paper = new Paper(find("#paper"), update);
   prepareThreshold(refresh);
   find("#undo").addEventListener("click", () => paper.undo());
@@ -214,7 +214,7 @@ function prepareThreshold(changed) {
 }
 
 // Digits kept for a CSV file, each with its label.
-function prepareKeeping(state, hasDigit) {
+function prepareKeeping(state) {
   const kept = [];
   const update = () => {
     find("#download").disabled = !kept.length;
@@ -232,7 +232,7 @@ function prepareKeeping(state, hasDigit) {
   find("#labels").append(...Array.from({ length: 10 }, (_, label) => {
     const button = element("button", { type: "button", textContent: label });
     button.addEventListener("click", () => {
-      if (!hasDigit()) return;
+      if (!state.layers) return; // the paper is empty
       kept.push({ label, pixels: state.pixels });
       update();
     });
