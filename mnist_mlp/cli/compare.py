@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from mnist_mlp.cli.options import Json, complete_run
+from mnist_mlp.files.atomic import write_text
 
 EXAMPLES = """
   mnist-mlp compare runs/*
@@ -27,7 +28,6 @@ def compare(
 ) -> None:
     """Show how good finished runs are, what differs, and whether two differ by more than chance."""
     from mnist_mlp.cli.screen import Screen
-    from mnist_mlp.files.atomic import write_text
     from mnist_mlp.report import compare as comparison
     from mnist_mlp.report.sweeps import value_label
     from mnist_mlp.runs.results import read_cards

@@ -5,7 +5,10 @@ from typing import Annotated
 
 import typer
 
+from mnist_mlp.cli.exits import fail
 from mnist_mlp.cli.options import DataDir, complete_run
+from mnist_mlp.files.atomic import write_text
+from mnist_mlp.runs.plan import places_of
 
 EXAMPLES = """
   mnist-mlp report --open
@@ -32,12 +35,9 @@ def report(
     """Make the page of a run: its scores, and a canvas on which the network reads what you draw."""
     import webbrowser
 
-    from mnist_mlp.cli.exits import fail
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source, read_data
-    from mnist_mlp.files.atomic import write_text
     from mnist_mlp.runs.folder import REPORT
-    from mnist_mlp.runs.plan import places_of
     from mnist_mlp.runs.results import page_of
 
     screen = Screen()

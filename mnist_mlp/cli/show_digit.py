@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from mnist_mlp.cli.exits import fail
 from mnist_mlp.cli.options import CSV_FILE, DataDir, Json, Mirror, Model, Offline
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ def show_digit(
     """Show a digit in the terminal, and what a network makes of it."""
     import numpy as np
 
-    from mnist_mlp.cli.exits import fail
     from mnist_mlp.cli.screen import Screen, load_chosen
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.digits.images import scale_pixels

@@ -21,17 +21,20 @@ from mnist_mlp.cli.options import (
     complete_run,
     parsed_option,
 )
-from mnist_mlp.errors import quoted
+from mnist_mlp.errors import MnistMlpError, quoted
+from mnist_mlp.files.atomic import write_text
+from mnist_mlp.files.lock import locked
+from mnist_mlp.runs.plan import DataPlaces, RunError
+from mnist_mlp.training.recipe import Recipe, load_recipe, read_settings
+from mnist_mlp.training.settings import RecipeError
 
 if TYPE_CHECKING:
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
-    from mnist_mlp.errors import MnistMlpError
     from mnist_mlp.runs.grid import Choices
     from mnist_mlp.runs.job import Data, Job, Result
     from mnist_mlp.runs.sweep import Sweep
     from mnist_mlp.runs.workers import Engine
-    from mnist_mlp.training.recipe import Recipe
 
 EXAMPLES = """
   mnist-mlp sweep --recipe fast learning_rate=0.1,0.2,0.5 --repeats 3
@@ -89,8 +92,6 @@ def sweep(
     """Train networks with many settings, judge them on held-out digits, and score the best."""
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
-    from mnist_mlp.files.atomic import write_text
-    from mnist_mlp.files.lock import locked
     from mnist_mlp.runs import folder as folders
     from mnist_mlp.runs.job import Data
     from mnist_mlp.runs.sweep import Sweep, is_left
@@ -105,8 +106,8 @@ def sweep(
         plan = Sweep.read(resume)
     else:
         plan, notes = _plan(values or [], recipe, samples, repeats, validation, data_dir)
-        if out is not None:
-            _check_free(out, plan, is_part=part is not None)
+        if out is not None and not (part and plan.is_in(out)):
+            folders.check_free(out)
     source = Source(data_dir or plan.places.data_dir, mirror, offline)
     data = Data(source.read("train", None, screen))  # workers never see the test digits
     data.split(plan.recipe.validation)
@@ -150,9 +151,7 @@ def _plan(
     import numpy as np
 
     from mnist_mlp.runs.grid import Range, settings_to_try
-    from mnist_mlp.runs.plan import DataPlaces, RunError
     from mnist_mlp.runs.sweep import Sweep
-    from mnist_mlp.training.settings import RecipeError
 
     base = chosen_recipe(recipe_name or "tutorial", {})
     try:
@@ -180,13 +179,9 @@ def _plan(
     return plan, [*notes, f"recipe {base.name}, {counts}, judged by {held_out:,} held-out training digits"]
 
 
-def _asked(
-    arguments: list[str], base: "Recipe", *, is_named: bool
-) -> "tuple[Recipe, dict[str, Choices], int]":
+def _asked(arguments: list[str], base: Recipe, *, is_named: bool) -> "tuple[Recipe, dict[str, Choices], int]":
     """The recipe, the choices by their settings, and how many digits to hold out, as far as arguments say."""
     from mnist_mlp.runs.grid import choices_in, parse_choices
-    from mnist_mlp.runs.plan import RunError
-    from mnist_mlp.training.recipe import load_recipe, read_settings
 
     choices: dict[str, Choices] = {}
     held_out = 10_000
@@ -203,21 +198,6 @@ def _asked(
     if not choices:
         raise RunError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
     return base, choices, held_out
-
-
-def _check_free(folder: Path, plan: "Sweep", *, is_part: bool) -> None:
-    """Check that a sweep may go into a folder, in which a part may find the same sweep."""
-    from mnist_mlp.runs.folder import check_free
-    from mnist_mlp.runs.plan import RunError
-    from mnist_mlp.runs.sweep import Sweep
-
-    if not (folder / "sweep.json").exists():
-        check_free(folder, force=False)
-    elif not is_part or replace(Sweep.read(folder), places=plan.places).to_json() != plan.to_json():
-        raise RunError(
-            f"{folder}: holds {'another' if is_part else 'a'} sweep; choose another folder, or go on with "
-            f"--resume {quoted(folder)}"
-        )
 
 
 def _engine(
@@ -268,9 +248,7 @@ def _conclude(
 ) -> None:
     """Choose the best setting, open the test digits for it, and show and write what was found."""
     from mnist_mlp.cli.scores import show_sweep
-    from mnist_mlp.files.atomic import write_text
     from mnist_mlp.report.sweeps import summarize, to_csv
-    from mnist_mlp.runs.plan import RunError
     from mnist_mlp.runs.results import write_sweep
     from mnist_mlp.runs.sweep import entries_of, score_chosen
 

@@ -48,12 +48,16 @@ def make_folder(folder: Path) -> bool:
     return True
 
 
-def check_free(folder: Path, *, force: bool) -> None:
-    """Check that a new run may go into a folder.
+def check_free(folder: Path, *, force: bool = False) -> None:
+    """Check that a new run or sweep may go into a folder.
 
     RunError if it holds a run already, unless that is forced; or other files, which nothing forces.
     """
     shown = printable(folder)
+    if (folder / "sweep.json").exists():
+        raise RunError(
+            f"{shown}: holds a sweep; choose another folder, or go on with --resume {quoted(shown)}"
+        )
     if not (folder / PLAN).exists():
         if _visible(folder):
             raise RunError(f"{shown}: is not empty, and holds no run; choose another folder")

@@ -44,6 +44,11 @@ class Sweep(Plan):
         checked = [{name: getattr(recipe, name) for name in setting} for recipe, setting in recipes]
         object.__setattr__(self, "settings", checked)
 
+    def is_in(self, folder: Path) -> bool:
+        """Whether a folder holds this sweep, perhaps of digits that are elsewhere."""
+        there = (folder / f"{self.KIND}.json").exists()
+        return there and replace(Sweep.read(folder), places=self.places) == self
+
     def jobs_of(self, folder: Path, setting: Settings) -> list[Job]:
         """The trainings of one setting, each with a folder of its own below the sweep's."""
         plan = Plan(self.recipe.with_settings(setting), self.repeats)

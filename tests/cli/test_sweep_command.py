@@ -161,7 +161,7 @@ def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
     assert files(Path("parts")) == files(Path("whole"))
     assert call("sweep", *asked, "--part", "2/2", "--out", "whole").code == 0  # nothing is left to do
     other = call("sweep", *asked, "momentum=0", "--part", "2/2", "--out", "parts")
-    assert other.line == "parts: holds another sweep; choose another folder, or go on with --resume parts"
+    assert other.line == "parts: holds a sweep; choose another folder, or go on with --resume parts"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as Unix has them")

@@ -74,19 +74,19 @@ def test_new_folders_have_names_of_their_own_that_tell_the_time_and_the_recipe()
 
 def test_a_folder_that_holds_a_run_is_taken_by_force_only(tmp_path: Path) -> None:
     folder = tmp_path / "my run"
-    check_free(folder, force=False)
+    check_free(folder)
     prepare(folder, PLAN)
-    line = refused(check_free, folder, force=False)
+    line = refused(check_free, folder)
     assert line.endswith(f'unfinished run; go on with --resume "{folder}", or --force to start again')
     (folder / "scorecard.json").touch()
-    line = refused(check_free, folder, force=False)
+    line = refused(check_free, folder)
     assert line.endswith("holds a finished run; choose another folder, or --force to replace it")
     check_free(folder, force=True)
 
 
 def test_a_folder_of_other_things_is_never_taken(tmp_path: Path) -> None:
     (tmp_path / temporary_name("run.json", 999_999_999)).touch()  # of a process killed before its plan
-    check_free(tmp_path, force=False)
+    check_free(tmp_path)
     (tmp_path / "recipe.toml").touch()
     for force in (False, True):
         line = refused(check_free, tmp_path, force=force)
