@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mnist_mlp.nn.blas import Floats
 from mnist_mlp.nn.network import Network
 
 _LARGEST = 2_000_000  # characters; a page with a larger network would open too slowly
@@ -37,9 +38,10 @@ def pack(
     """
     if set(network.activations) <= _KNOWN:
         for int16 in (True, False):
-            if int16 and not _keeps_answers(network, inputs, answers):
+            layers, weights, stream = _pack_layers(network, int16=int16)
+            unpacked = Network.from_arrays(weights, network.biases, network.activations)
+            if int16 and (unpacked.predict(inputs) != answers).any():
                 continue
-            layers, stream = _pack_layers(network, int16=int16)
             payload = _compressed(stream + images.tobytes())
             if len(payload) <= _LARGEST:
                 return layers, payload
@@ -50,35 +52,23 @@ def _compressed(stream: bytes) -> str:
     return base64.b64encode(zlib.compress(stream)).decode("ascii")
 
 
-def _keeps_answers(network: Network, inputs: NDArray[np.floating], answers: NDArray[np.integer[Any]]) -> bool:
-    rounded = []
-    for W in network.weights:
-        whole, scales = _rounded(W)
-        rounded.append((whole * scales[:, None]).astype(W.dtype))
-    after = Network.from_arrays(rounded, network.biases, network.activations)
-    return bool((after.predict(inputs) == answers).all())
-
-
-def _rounded(W: NDArray[np.floating]) -> tuple[NDArray[np.int16], NDArray[np.float32]]:
-    """Whole numbers and a scale a row, whose products are nearly the weights."""
-    largest = np.abs(W).max(axis=1)
-    scales = (np.where(largest > 0, largest, 1) / 32767).astype(np.float32)
-    return np.clip(np.rint(W / scales[:, None]), -32767, 32767).astype(np.int16), scales
-
-
-def _pack_layers(network: Network, *, int16: bool) -> tuple[list[dict[str, Any]], bytes]:
-    layers, parts = [], []
+def _pack_layers(network: Network, *, int16: bool) -> tuple[list[dict[str, Any]], list[Floats], bytes]:
+    """What describes each layer, the weights as they will be unpacked, and the packed bytes."""
+    layers, weights, parts = [], [], []
     for i, W in enumerate(network.weights):
         if int16:
-            whole, scales = _rounded(W)
-            low_high = whole.astype("<i2").view(np.uint8).reshape(-1, 2)
+            largest = np.abs(W).max(axis=1, keepdims=True)
+            scales = (np.where(largest > 0, largest, 1) / 32767).astype("<f4")
+            whole = np.clip(np.rint(W / scales), -32767, 32767).astype("<i2")
+            weights.append((whole * scales).astype(W.dtype))
             # All low bytes, then all high bytes, which zlib makes smaller than pairs of them.
-            parts += [low_high.T.tobytes(), scales.astype("<f4").tobytes()]
+            parts += [whole.view(np.uint8).reshape(-1, 2).T.tobytes(), scales.tobytes()]
         else:
+            weights.append(W)
             parts.append(W.astype("<f4").tobytes())
         if network.biases:
             parts.append(network.biases[i].astype("<f4").tobytes())
         shape = {"outputs": W.shape[0], "inputs": W.shape[1]}
         kind = {"int16": int16, "biases": bool(network.biases), "activation": network.activations[i]}
         layers.append({**shape, **kind})
-    return layers, b"".join(parts)
+    return layers, weights, b"".join(parts)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 BLACK, BLUE, ORANGE = (0, 0, 0), (0, 99, 165), (192, 92, 22)
 _COLORS = 16  # at most, which four bits a pixel hold
+_STEPS = 4  # of blue and of orange
+_COLUMNS = 20
 
 
 def ink_on_paper(image: NDArray[np.uint8]) -> str:
@@ -18,22 +20,20 @@ def ink_on_paper(image: NDArray[np.uint8]) -> str:
     return _shaded(np.rint(image / 17), [BLACK] * _COLORS, levels * 17)
 
 
-def in_two_colors(values: NDArray[np.floating], steps: int = 4) -> str:
-    """Numbers (height, width) of -1 (orange) to 1 (blue), in steps of each color, as a data URL."""
-    levels = np.arange(-steps, steps + 1)
+def in_two_colors(values: NDArray[np.floating]) -> str:
+    """Numbers (height, width) of -1 (orange) to 1 (blue), in four steps of each color, as a data URL."""
+    levels = np.arange(-_STEPS, _STEPS + 1)
     colors = [ORANGE if level < 0 else BLUE for level in levels]
-    return _shaded(
-        np.clip(np.rint(values * steps), -steps, steps) + steps, colors, abs(levels) * 255 // steps
-    )
+    shown = np.rint(np.clip(values, -1, 1) * _STEPS) + _STEPS
+    return _shaded(shown, colors, abs(levels) * 255 // _STEPS)
 
 
-def tiled(images: NDArray[np.floating], columns: int = 20) -> NDArray[np.floating]:
-    """Images (n, height, width) side by side, row by row, in one; what is left of the last row is 0."""
+def tiled(images: NDArray[np.floating]) -> NDArray[np.floating]:
+    """Images (n, height, width) in one, twenty in a row as in page.js; the rest of the last row is 0."""
     n, height, width = images.shape
-    rows = -(-n // columns)
-    room = np.zeros((rows * columns, height, width), images.dtype)
-    room[:n] = images
-    return room.reshape(rows, columns, height, width).swapaxes(1, 2).reshape(rows * height, columns * width)
+    whole_rows = np.pad(images, ((0, -n % _COLUMNS), (0, 0), (0, 0)))
+    rows = whole_rows.reshape(-1, _COLUMNS, height, width).swapaxes(1, 2)
+    return rows.reshape(-1, _COLUMNS * width)
 
 
 def _shaded(

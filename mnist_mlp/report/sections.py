@@ -111,12 +111,12 @@ def units(network: Network, inputs: NDArray[np.floating]) -> str:
     effects = effect_of_ink(network, inputs)[:MOST_UNITS]
     strongest = np.abs(effects).max(axis=(1, 2), keepdims=True) + 1e-9
     # Between a scale for each unit, which would show weak units as strong, and one for all, which hides them.
-    picture = in_two_colors(tiled(1.3 * effects / np.sqrt(strongest * np.median(strongest))))
-    rows = -(-len(effects) // 20)
+    grid = tiled(1.3 * effects / np.sqrt(strongest * np.median(strongest)))
+    height, width = grid.shape
     return (
-        f'<div class="units"><img id="units" src="{picture}" width="560" height="{28 * rows}" '
+        f'<div class="units"><img id="units" src="{in_two_colors(grid)}" width="{width}" height="{height}" '
         f'alt="{len(effects)} small pictures, one for each hidden unit, with blue where ink raises it and '
-        f'orange where ink lowers it"><canvas id="unit-cover" width="{560 * 2}" height="{56 * rows}" '
+        f'orange where ink lowers it"><canvas id="unit-cover" width="{2 * width}" height="{2 * height}" '
         'aria-hidden="true"></canvas></div>'
     )
 
