@@ -137,8 +137,7 @@ def usual_height(labels: Labels, boxes: Boxes) -> float:
 
 def without_rules(ink: Ink) -> Ink:
     """Take out thin lines that cross the picture from side to side, and mend the strokes they cross."""
-    for turn in (False, True):
-        ink = ink.T if turn else ink
+    for _ in range(2):  # the second time turned
         labels, _ = ndimage.label(ink, _EIGHT)
         crosses = [x.stop - x.start > 0.9 * ink.shape[1] for _, x in ndimage.find_objects(labels)]
         if any(crosses):
@@ -147,7 +146,7 @@ def without_rules(ink: Ink) -> Ink:
             rules = _long_runs(suspect & ~ndimage.binary_opening(suspect, across))
             rest = ink & ~rules
             ink = rest | (rules & ndimage.binary_closing(rest, across, iterations=2))
-        ink = ink.T if turn else ink
+        ink = ink.T
     return ink
 
 
