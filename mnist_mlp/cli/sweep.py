@@ -233,7 +233,7 @@ def _train(
             note_failure(job, outcome)
             report.on_done(job, outcome)
 
-        train_all([job for job in jobs if not has_failed(job)], data, start, on_done, pictures=pictures)
+        train_all([job for job in jobs if not has_failed(job)], data, start(), on_done, pictures=pictures)
 
 
 def _conclude(

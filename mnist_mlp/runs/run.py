@@ -7,7 +7,6 @@ hold, stays.
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from mnist_mlp.errors import MnistMlpError, printable
@@ -53,26 +52,26 @@ def carry_out_repeats(
             raise outcome
         on_done(job, outcome)
 
-    train_all(jobs, data, partial(local_engine, places, data, folder), end_at_failure)
+    train_all(jobs, data, local_engine(places, data, folder), end_at_failure)
     return write_repeated(folder, [card_of(job, data) for job in jobs])
 
 
 def train_all(
     jobs: Sequence[Job],
     data: Data,
-    start: Callable[[], AbstractContextManager[Engine]],
+    workers: AbstractContextManager[Engine],
     on_done: OnDone,
     *,
     pictures: bool = True,
 ) -> None:
     """Train the networks that are not finished, several at once, and keep each as soon as it is done.
 
-    The engine that `start` starts trains them, and `on_done` is told what became of each, see `run_all`.
+    The workers are started if any is left, and `on_done` is told what became of each, see `run_all`.
     """
     left = [replace(job, checkpoint_seconds=_CHECKPOINT_SECONDS) for job in jobs if not prepare_job(job)]
     if not left:
         return
-    with start() as engine:
+    with workers as engine:
         for job, outcome in run_all(left, engine):
             if isinstance(outcome, Result):
                 keep(job, outcome, data, pictures=pictures)

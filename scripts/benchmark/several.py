@@ -68,8 +68,8 @@ def _gain(ours: Sequence[float], theirs: Sequence[float]) -> str:
 
 def _sweep(jobs: Sequence[Job], data: Data, folder: Path, places: int) -> float:
     _forget(jobs)
-    start = partial(local_engine, places, data, folder)
-    return seconds(lambda: train_all(jobs, data, start, lambda *_: None, pictures=False))
+    workers = local_engine(places, data, folder)
+    return seconds(lambda: train_all(jobs, data, workers, lambda *_: None, pictures=False))
 
 
 def _one_after_the_other(jobs: Sequence[Job], data: Data) -> float:
@@ -148,7 +148,7 @@ def main(networks: str, digits: str) -> None:
     watcher.start()
     with TemporaryDirectory() as folder:
         jobs = [Job(replace(recipe, seed=seed), Path(folder, str(seed))) for seed in range(int(networks))]
-        train_all(jobs, data, partial(local_engine, 2, data, Path(folder)), look, pictures=False)
+        train_all(jobs, data, local_engine(2, data, Path(folder)), look, pictures=False)
     done.set()
     watcher.join()
     tenth = max(1, len(jobs) // 10)

@@ -18,24 +18,8 @@ _VALUES: SearchStrategy[Any] = st.one_of(
     st.integers() | st.floats() | st.text(max_size=20),
 )
 _PIECES = [
-    *(
-        b"\0",
-        b"\xff",
-        b"\n",
-        b"\r",
-        b",",
-        b";",
-        b'"',
-        b" ",
-        b".0",
-        b"0.5",
-        b"-1",
-        b"256",
-        b"1e999",
-        b"NaN",
-        b"Infinity",
-        b"null",
-    ),
+    *(b"\0", b"\xff", b"\n", b"\r", b",", b";", b'"', b" ", b".0", b"0.5", b"-1", b"256"),
+    *(b"1e999", b"NaN", b"Infinity", b"null"),
     *(b"\x1b[31m", b"\\ud800", b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 3),
     *(b"[" * 3000, b'{"a":' * 2000, b"9" * 5000),
 ]

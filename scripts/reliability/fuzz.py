@@ -92,17 +92,11 @@ def readers(folder: Path) -> list[Reader]:
     def valid(*names: str) -> dict[str, bytes]:
         return {name: (folder / name).read_bytes() for name in names}
 
-    def read_rows(path: Path) -> None:
-        rows(read_csv(path))
-
     def read_pair(path: Path) -> None:
         try:
             rows(read_idx(path, folder / "labels"))
         except MnistMlpError:
             rows(read_idx(folder / "images", path))
-
-    def read_picture(path: Path) -> None:
-        read_image(path)
 
     def read_model(path: Path) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
@@ -110,9 +104,6 @@ def readers(folder: Path) -> list[Reader]:
 
     def read_checkpoint(path: Path) -> None:
         run_one(Job(RECIPE, path.parent), data)
-
-    def read_recipe(path: Path) -> None:
-        load_recipe(str(path))
 
     def read_scorecard(path: Path) -> None:
         card = read_card(path.parent)
@@ -122,14 +113,15 @@ def readers(folder: Path) -> list[Reader]:
         Plan.read(path.parent).check_same({"epochs": 3})
 
     packed, pictures = valid("images.gz", "labels.gz"), valid("a.PNG", "a.JPEG")
+    tables, recipes = valid("a.csv", "b.csv.gz"), valid("all.toml", "base.toml")
     return [
-        Reader("csv", read_rows, valid("a.csv", "b.csv.gz"), files.changed_csv, files.hostile_csv),
+        Reader("csv", lambda path: rows(read_csv(path)), tables, files.changed_csv, files.hostile_csv),
         Reader("idx", read_pair, valid("images", "labels"), hostile=files.hostile_idx),
         Reader("gz", read_pair, packed, files.changed_gzip, files.hostile_gzip),
-        Reader("picture", read_picture, pictures, hostile=files.hostile_pictures),
+        Reader("picture", read_image, pictures, hostile=files.hostile_pictures),
         Reader("model", read_model, valid(MODEL), files.changed_arrays),
         Reader("checkpoint", read_checkpoint, valid(CHECKPOINT, "epoch-1"), files.changed_arrays),
-        Reader("recipe", read_recipe, valid("all.toml", "base.toml"), files.changed_toml),
+        Reader("recipe", lambda path: load_recipe(str(path)), recipes, files.changed_toml),
         Reader("scorecard", read_scorecard, valid(SCORECARD), files.changed_json),
         Reader("plan", read_plan, valid(PLAN), files.changed_json),
     ]

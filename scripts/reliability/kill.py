@@ -54,8 +54,7 @@ class Bench:
         if asked.sweep:
             return ["sweep", "--recipe", "fast", f"epochs={asked.epochs}", *SWEPT, *source]
         recipe = self.folder / "patient.toml" if asked.recipe == "patient" else asked.recipe
-        times = ("--epochs", str(asked.epochs), "--repeats", str(asked.repeats))
-        return ["train", "--recipe", recipe, *times, *source, "--force"]
+        return ["train", "--recipe", recipe, "--epochs", str(asked.epochs), *source, "--force"]
 
     def finish(self, *arguments: str | Path) -> None:
         """Run the command until it is done."""
@@ -98,7 +97,7 @@ class Bench:
 
     def _wait_for_checkpoint(self, process: "Popen[str]") -> None:
         """Wait until the temporary file of a random checkpoint has just appeared, or the process ends."""
-        number = int(self.rng.integers(1, self.asked.epochs * self.asked.repeats + 1))
+        number = int(self.rng.integers(1, self.asked.epochs + 1))
         seen: set[Path] = set()
         while len(seen) < number and process.poll() is None:
             with suppress(OSError):  # the folder is not there yet, or a file no more
@@ -117,7 +116,7 @@ class Bench:
             "after the scorecard was written": (self.run / "scorecard.json").exists(),
             "while writing a checkpoint": self._has(".checkpoint.*.tmp"),
             "while writing another file": any(self.folder.rglob("*.tmp")),
-            "while writing results": self._has("model.safetensors") and self.asked.repeats == 1,
+            "while writing results": self._has("model.safetensors"),
             "between checkpoints": self._has("checkpoint.safetensors"),
             "before the first checkpoint": self._has("run.json"),
         }
@@ -137,8 +136,8 @@ def stop(process: "Popen[str]", way: str) -> str:
 
 
 def finished(run: Path) -> dict[Path, int]:
-    """When the model of each finished network of several was written."""
-    cards = [*run.glob("seed-*/scorecard.json"), *run.glob("*=*/seed-*/scorecard.json")]
+    """When the model of each finished network of a sweep was written."""
+    cards = run.glob("*=*/seed-*/scorecard.json")
     return {card: card.with_name("model.safetensors").stat().st_mtime_ns for card in cards}
 
 
@@ -156,7 +155,6 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--recipe", default="patient", help="a recipe, or patient: best with patience")
     parser.add_argument("--samples", type=int, default=10_000, help="training digits")
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1, help="of BLAS")
     parser.add_argument("--seed", type=int, default=1, help="of the moments")
     return parser.parse_args(arguments)

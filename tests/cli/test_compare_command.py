@@ -48,10 +48,3 @@ def test_runs_on_other_digits_are_told_apart(run: Path, other: Path, test_csv: P
     text = call("compare", other, "scored").out
     assert "not the same data:\n  A: 200 digits scored, of " in text
     assert "p = " not in text
-
-
-def test_a_folder_without_a_run_is_named() -> None:
-    Path("empty").mkdir()
-    assert call("compare", "empty").line == (
-        "empty: holds no finished run (no scorecard.json); name a run's folder"
-    )

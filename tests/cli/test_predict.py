@@ -140,28 +140,21 @@ def test_labels_are_digits_and_go_with_a_csv_file(page: Path, run: Path) -> None
     assert files() == set()
 
 
-def test_the_newest_run_reads_where_no_model_is_named(page: Path, run: Path) -> None:
-    Path("runs").mkdir()
-    Path("runs", "one").symlink_to(run)
-    assert call("predict", page).err == f"model {Path('runs/one/model.safetensors')}\n"
-
-
-def test_nothing_is_replaced(page: Path, run: Path) -> None:
-    Path("mine.csv").write_text("corrected")
-    line = call("predict", page, "--model", run, "--csv", "mine.csv").line
-    assert line == "mine.csv: is there already; choose another name, or delete it"
-    assert Path("mine.csv").read_text() == "corrected"
-    for pictures, folder in (([page], "one"), ([page, page], "two")):
+def test_the_steps_of_each_picture_have_a_folder_of_their_own(page: Path, run: Path) -> None:
+    names = {"sheet.png", "line-1.png", "line-2.png"}
+    each = {f"{number}-page/{name}" for number in (1, 2) for name in names}
+    for folder, pictures, expected in (("one", [page], names), ("two", [page, page], each)):
         assert call("predict", *pictures, "--model", run, "--steps", folder).code == 0
+        assert files(Path(folder)) == expected
         line = call("predict", page, "--model", run, "--steps", folder).line
         assert line.startswith(f"{folder}: holds the steps of another picture; choose another folder")
 
 
-def test_the_steps_of_each_picture_have_a_folder_of_their_own(page: Path, run: Path) -> None:
-    assert call("predict", page, "--model", run, "--steps", "one").code == 0
-    assert files(Path("one")) == {"sheet.png", "line-1.png", "line-2.png"}
-    assert call("predict", page, page, "--model", run, "--steps", "two").code == 0
-    assert files(Path("two")) == {f"{n}-page/{name}" for n in (1, 2) for name in files(Path("one"))}
+def test_a_file_of_digits_is_not_replaced(page: Path, run: Path) -> None:
+    Path("mine.csv").write_text("corrected")
+    line = call("predict", page, "--model", run, "--csv", "mine.csv").line
+    assert line == "mine.csv: is there already; choose another name, or delete it"
+    assert Path("mine.csv").read_text() == "corrected"
 
 
 def test_what_is_no_picture_is_one_line(page: Path, run: Path) -> None:

@@ -33,17 +33,6 @@ def test_it_is_opened_in_the_browser_where_there_is_one(run: Path, monkeypatch: 
     assert "no browser could be opened; open the file yourself" in shown.err
 
 
-def test_of_several_seeds_one_is_shown(csvs: list[object]) -> None:
-    short = ["--epochs", 1, "--hidden", 4, "--repeats", 2, "--seed", 7]
-    assert call("train", *csvs, *short, "--out", "several").code == 0
-    shown = call("report", "several")
-    assert shown.out == f"{Path('several/seed-7/report.html')}\n"
-    assert "several seeds; taking the first, seed-7" in shown.err
-    before = Path("several/seed-8/report.html").read_bytes()
-    assert call("report", "several/seed-8", "--out", "eight.html").code == 0
-    assert Path("eight.html").read_bytes() == before
-
-
 def test_other_digits_than_those_scored_are_refused(run: Path, test_csv: Path) -> None:
     shutil.copytree(run, "run")
     plan = json.loads(Path("run/run.json").read_text())

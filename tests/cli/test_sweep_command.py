@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from commands import call, end, start
-from folders import files, models
+from folders import RESULTS, files, models
 from networks import content
 
 from mnist_mlp.digits.images import Digits
@@ -59,6 +59,7 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
 
     best = dict(zip(("hidden", "learning_rate"), rows[0].split(), strict=False))
     chosen = load_recipe("out/chosen.toml")
+    assert chosen.name == "chosen"
     assert (str(chosen.hidden), f"{chosen.learning_rate:g}") == tuple(best.values())
     card = json.loads(Path("out/chosen/scorecard.json").read_text())
     label = f"hidden={best['hidden']},learning_rate={best['learning_rate']}"
@@ -66,6 +67,8 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     assert [run["total"] for run in card["runs"]] == [200, 200]
     networks = [Network.load(Path("out", run, "seed-1", "model.safetensors")) for run in (label, "chosen")]
     assert content(networks[0]) == content(networks[1])
+    of_seeds = {f"seed-{seed}/{name}" for seed in (1, 2) for name in RESULTS - {"run.json"}}
+    assert files(Path("out/chosen")) == of_seeds | {"scorecard.json", "scorecard.md"}
     above = {"sweep.json", "results.csv", "scorecard.md", "sweep.png", "chosen.toml"}
     assert {path.name for path in Path("out").iterdir() if path.is_file()} == above
     first = f"| {best['hidden']} | {best['learning_rate']} | {means[0]:.2f} % |"

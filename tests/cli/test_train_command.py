@@ -82,6 +82,10 @@ def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None
     first = call("evaluate", "my run", "--test-csv", test_csv)  # where a single model is wanted
     assert first.err == "my run: several seeds; taking the first, seed-7\n"
     assert call("evaluate", "my run/seed-8", "--test-csv", test_csv).err == ""
+    page = Path("my run/seed-8/report.html").read_bytes()
+    again = call("report", "my run/seed-8", "--out", "eight.html")  # the folder above names the digits
+    assert again.code == 0
+    assert Path("eight.html").read_bytes() == page
 
 
 # Its folder

@@ -2,19 +2,17 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from folders import RESULTS, files
+from folders import files
 
 from mnist_mlp.errors import MnistMlpError
-from mnist_mlp.report.sweeps import Entry, summarize
 from mnist_mlp.runs.job import Data, Job, Result, run_one
 from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.run import train_all
-from mnist_mlp.runs.sweep import Sweep, entries_of, is_left, note_failure, score_chosen
+from mnist_mlp.runs.sweep import Sweep, entries_of, note_failure
 from mnist_mlp.runs.workers import local_engine
 from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
 
@@ -36,7 +34,7 @@ def carry_out(jobs: list[Job], data: Data, folder: Path, places: int = 2) -> lis
         note_failure(job, outcome)
         done.append(job.folder.relative_to(folder).as_posix())
 
-    train_all(jobs, data, partial(local_engine, places, data, folder), on_done, pictures=False)
+    train_all(jobs, data, local_engine(places, data, folder), on_done, pictures=False)
     return done
 
 
@@ -62,18 +60,6 @@ def test_each_network_has_a_folder_named_by_its_settings_and_seed(swept: Path, h
     card = json.loads((job.folder / "scorecard.json").read_text())
     assert card["total"] == 100  # the held-out digits
     assert card["accuracy"] == run_one(Job(job.recipe, swept, None), held_out).card.accuracy
-
-
-def test_a_network_that_diverges_is_a_result(held_out: Data, tmp_path: Path) -> None:
-    broken = {"learning_rate": 1000.0, "weight_decay": 1.0}
-    sweep = Sweep(replace(RECIPE, epochs=1), settings=[broken, {"learning_rate": 0.5}])
-    assert len(carry_out(sweep.jobs(tmp_path), held_out, tmp_path)) == 2
-    assert not any(map(is_left, sweep.jobs(tmp_path)))
-    failed, good = entries_of(tmp_path, sweep, held_out)
-    reason = "epoch 1: the loss is no longer finite; choose a learning rate below 1000"
-    assert failed == Entry(broken, 1, None, None, "learning_rate=1000,weight_decay=1/seed-1", reason)
-    assert good.failed is None
-    assert summarize([failed, good])[0].settings == {"learning_rate": 0.5}
 
 
 def test_what_is_in_the_way_of_all_networks_ends_the_sweep(data: Data, tmp_path: Path) -> None:
@@ -118,28 +104,7 @@ def test_with_a_falling_rate_or_patience_each_number_of_epochs_is_trained() -> N
     assert len(Sweep(RECIPE, 3, settings=settings).jobs(Path())) == 3
 
 
-# The chosen setting
-
-
-def test_the_test_digits_are_opened_for_the_chosen_setting_alone(
-    swept: Path, held_out: Data, data: Data, tmp_path: Path
-) -> None:
-    entries = entries_of(swept, SWEEP, held_out)
-    assert [entry.seed for entry in entries] == [1, 2, 1, 2]
-    best = summarize(entries)[0]
-    for name, content in ((name, (swept / name).read_bytes()) for name in files(swept)):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_bytes(content)
-    tested = score_chosen(tmp_path, SWEEP, best.settings, data)
-    assert [card.total for card in tested.runs] == [200, 200]
-    chosen = {f"seed-{seed}/{name}" for seed in (1, 2) for name in RESULTS - {"run.json"}}
-    assert files(tmp_path / "chosen") == chosen | {"scorecard.json", "scorecard.md"}
-    others = [path for path in tmp_path.rglob("seed-*/scorecard.json") if "chosen" not in path.parts]
-    assert {json.loads(path.read_text())["total"] for path in others} == {100}
-    recipe = load_recipe(str(tmp_path / "chosen.toml"))
-    assert recipe == replace(RECIPE.with_settings(best.settings), name="chosen")
-    again = run_one(Job(recipe, tmp_path, None), data)
-    assert again.card.accuracy == tested.runs[0].accuracy
+# What it found
 
 
 def test_networks_of_other_digits_are_not_summed_up(swept: Path, held_out: Data) -> None:

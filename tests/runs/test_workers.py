@@ -1,9 +1,7 @@
 """Several trainings at once: repeats in worker processes, and what becomes of workers that are lost."""
 
-import json
 import multiprocessing
 import os
-import statistics
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -62,15 +60,6 @@ def test_each_seed_is_a_run_of_its_own(repeated: Path, data: Data, tmp_path: Pat
     assert find_model(repeated) == repeated / "seed-9" / "model.safetensors"
 
 
-def test_the_scorecard_above_them_has_their_means(repeated: Path) -> None:
-    card = json.loads((repeated / "scorecard.json").read_text())
-    cards = [json.loads((repeated / f"seed-{seed}" / "scorecard.json").read_text()) for seed in (9, 10)]
-    accuracies = [each["accuracy"] for each in cards]
-    assert card["mean"] == pytest.approx(statistics.mean(accuracies))
-    assert card["standard_deviation"] == pytest.approx(statistics.stdev(accuracies))
-    assert card["runs"] == [{name: each[name] for name in each if name != "mistakes"} for each in cards]
-
-
 def test_only_what_is_left_is_done_and_only_with_the_same_digits(
     repeated: Path, data: Data, tmp_path: Path
 ) -> None:
@@ -108,14 +97,6 @@ def test_a_link_in_the_place_of_a_seeds_folder_is_refused(data: Data, tmp_path: 
     (tmp_path / "run" / "seed-10").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(MnistMlpError, match="seed-10: is a link, perhaps out of the run's folder; remove it"):
         repeat(tmp_path / "run", data)
-
-
-def test_what_a_person_can_mend_is_what_became_of_a_job(data: Data, tmp_path: Path) -> None:
-    jobs = [Job(replace(SMALL, validation=held_out), tmp_path, None) for held_out in (400, 50)]
-    with local_engine(2, data, tmp_path) as engine:
-        outcomes = {job.recipe.validation: outcome for job, outcome in run_all(jobs, engine)}
-    assert "leaves none of the 400 training digits" in str(outcomes[400])
-    assert isinstance(outcomes[50], Result)
 
 
 def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: Path) -> None:
