@@ -178,10 +178,12 @@ def test_a_thumbnail_mostly_of_ink_is_one_digit() -> None:
 
 
 @pytest.mark.parametrize("shade", [120, 0])
-def test_rules_are_left_out(shade: int) -> None:
+@pytest.mark.parametrize("upright", [False, True])
+def test_rules_are_left_out(shade: int, upright: bool) -> None:
     image = Image.new("L", (600, 400), 255)
-    for y in range(27, 400, 60):
-        ImageDraw.Draw(image).line([(0, y), (599, y + 12)], fill=shade, width=2)
+    for at in range(27, 600, 60):
+        line = [(at, 0), (at + 12, 399)] if upright else [(0, at), (599, at + 12)]
+        ImageDraw.Draw(image).line(line, fill=shade, width=2)
     lines = np.minimum(np.asarray(image), np.asarray(drawn()))
     assert is_the_seven(read(Image.fromarray(lines)), tolerance=12)
 
@@ -287,7 +289,8 @@ def test_otsu_parts_two_heaps_between_them() -> None:
 def test_fit_is_a_mean_over_the_area_of_each_pixel() -> None:
     ink = np.zeros((50, 50))
     ink[5:45, 10:20] = 1  # 40 x 10: by half to 20 x 5
-    assert (fit(ink) == np.full((20, 5), 255)).all()
+    ink[5:45, 11:19:2] = 0
+    assert (fit(ink) == [[128, 128, 128, 128, 255]] * 20).all()
     ink[5:45, 20] = 0.6  # more than half ink, so it belongs to the box: 40 x 11, to 20 x 6 (5.5, to even)
     assert fit(ink).shape == (20, 6)
 

@@ -149,9 +149,10 @@ def test_weights_stay_float32_where_int16_would_change_an_answer() -> None:
     W[:, 0] = 1
     W[3, 1] = 1e-6
     network = Network.from_arrays([W], activations=["linear"])
-    inputs = np.ones((1, 784), np.float32)
+    inputs = np.ones((2, 784), np.float32)
+    inputs[1, 1] = 0
     none = np.empty((0, 28, 28), np.uint8)
-    assert network.predict(inputs).tolist() == [3]
+    assert network.predict(inputs).tolist() == [3, 0]
     layers, payload = pack(network, none, inputs, network.predict(inputs))
     stream = zlib.decompress(base64.b64decode(payload))
     assert [layer["int16"] for layer in layers] == [False]
