@@ -132,12 +132,8 @@ class Scorecard:
 
     def most_confused(self, limit: int = 10) -> list[tuple[int, int, int]]:
         """The most frequent kinds of mistake as label, answer and how many, the most frequent first."""
-        pairs = [
-            (label, answer, count)
-            for label, counts in enumerate(self.confusion.tolist())
-            for answer, count in enumerate(counts)
-            if label != answer and count
-        ]
+        wrong = np.where(np.eye(10), 0, self.confusion)
+        pairs = [(label, answer, int(wrong[label, answer])) for label, answer in np.argwhere(wrong).tolist()]
         return sorted(pairs, key=lambda pair: -pair[2])[:limit]
 
     def to_json(self) -> str:
