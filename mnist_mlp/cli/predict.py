@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from mnist_mlp.cli.exits import fail
 from mnist_mlp.cli.options import CSV_FILE, Json, Model
 from mnist_mlp.cli.usage import is_there
-from mnist_mlp.errors import quoted
+from mnist_mlp.errors import MnistMlpError, quoted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -95,14 +94,16 @@ def _check_names(images: list[str], csv: Path | None, steps: Path | None) -> Non
     from mnist_mlp.runs.folder import SCORECARD
 
     if is_there(" ".join(images)) and not is_there(images[0]):
-        fail(f'{images[0]}: put the name in quotes: "{" ".join(images)}"', 1)
+        raise MnistMlpError(f'{images[0]}: put the name in quotes: "{" ".join(images)}"')
     for image in images:
         if is_there(f"{image}/{SCORECARD}"):
-            fail(f"{image}: is a run; name it with --model {quoted(image)}", 1)
+            raise MnistMlpError(f"{image}: is a run; name it with --model {quoted(image)}")
     if csv is not None and csv.exists():
-        fail(f"{csv}: is there already; choose another name, or delete it", 1)
+        raise MnistMlpError(f"{csv}: is there already; choose another name, or delete it")
     if steps is not None and next(steps.rglob("sheet.png"), None):
-        fail(f"{steps}: holds the steps of another picture; choose another folder, or delete it", 1)
+        raise MnistMlpError(
+            f"{steps}: holds the steps of another picture; choose another folder, or delete it"
+        )
 
 
 def _show(reading: _Reading, threshold: float, screen: "Screen") -> None:
@@ -145,7 +146,9 @@ def _write_csv(path: Path, labels: str | None, readings: list[_Reading], screen:
     images = np.concatenate([reading.sheet.images for reading in readings])
     answers = np.concatenate([reading.outputs.argmax(axis=1) for reading in readings])
     if labels and len(labels) != len(images):
-        fail(f"--labels names {len(labels):,} digits, but {len(images):,} were found; look at --steps", 1)
+        raise MnistMlpError(
+            f"--labels names {len(labels):,} digits, but {len(images):,} were found; look at --steps"
+        )
     write_csv(Digits(images, np.array([int(label) for label in labels or answers], np.uint8)), path)
     what = "the labels given" if labels else "the network's answers as labels; correct them"
     screen.note(f"{path}: {len(images):,} digits, with {what}")

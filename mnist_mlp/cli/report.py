@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mnist_mlp.cli.exits import fail
 from mnist_mlp.cli.options import DataDir, complete_run
+from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import write_text
 from mnist_mlp.runs.plan import places_of
 
@@ -42,7 +42,7 @@ def report(
 
     screen = Screen()
     if run is not None and not run.exists():
-        fail(f"{run}: there is no such run; name a run's folder", 1)
+        raise MnistMlpError(f"{run}: there is no such run; name a run's folder")
     folder = model_file(run, screen).parent
     places = places_of(folder)
     path = out or folder / REPORT

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mnist_mlp.cli.exits import fail
 from mnist_mlp.cli.options import CSV_FILE, DataDir, Json, Mirror, Model, Offline
+from mnist_mlp.errors import MnistMlpError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def show_digit(
     if index is None:
         index = int(np.random.default_rng().integers(len(digits)))
     if not 0 <= index < len(digits):
-        fail(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}", 1)
+        raise MnistMlpError(f"there is no digit {index:,}; choose an index from 0 to {len(digits) - 1:,}")
     image, label = digits.images[index], int(digits.labels[index])
     outputs, threshold = None, 0.0
     if model or newest_run():
@@ -70,7 +70,7 @@ def show_digit(
         threshold = trained.threshold or 0.0
         outputs = trained.network.forward(scale_pixels(image[None]))[0]
         if not np.isfinite(outputs).all():
-            fail(f"{path}: its outputs are not finite numbers; choose another model", 1)
+            raise MnistMlpError(f"{path}: its outputs are not finite numbers; choose another model")
     images = [image, *(_distorted(image, 14) if distort else [])]
     if json:
         facts: dict[str, Any] = {"index": index, "label": label, "pixels": image.tolist()}
