@@ -67,9 +67,10 @@ def draw_curves(axes: "Axes", rows: Sequence[Row], across: str, note: str) -> "A
             curves.setdefault(name, []).append(row)
     for i, (name, curve) in enumerate(curves.items()):
         x, y = [row.settings[across] for row in curve], [wrong_percent(row.mean) for row in curve]
-        spread = [100 * (row.deviation or 0.0) for row in curve]
-        color = _LINES[i % len(_LINES)]
-        axes.errorbar(x, y, spread, fmt="o-", color=color, markersize=5, capsize=3, label=name, clip_on=False)
+        worse = [100 * (row.deviation or 0.0) for row in curve]
+        better = np.minimum(worse, np.subtract(y, wrong_percent(1)))  # the scale has no place for 0
+        look: dict[str, Any] = {"fmt": "o-", "markersize": 5, "capsize": 3, "clip_on": False}
+        axes.errorbar(x, y, np.stack([better, worse]), color=_LINES[i % len(_LINES)], label=name, **look)
     _scale(axes, rows, across)
     best = rows[0]
     place, wrong = best.settings[across], wrong_percent(best.mean)
