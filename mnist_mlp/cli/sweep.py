@@ -184,17 +184,24 @@ def _asked(arguments: list[str], base: Recipe, *, is_named: bool) -> "tuple[Reci
     from mnist_mlp.runs.grid import choices_in, parse_choices
 
     choices: dict[str, Choices] = {}
+    given: dict[str, Choices] = {}
     held_out = 10_000
     for argument in arguments:
         if not argument.endswith(".toml") or "=" in argument:
-            choices |= parse_choices(argument)
+            found = parse_choices(argument)
+            if twice := given.keys() & found:
+                raise RunError(
+                    f"{min(twice)} is given twice; write all its values at once, as in {argument},..."
+                )
+            given |= found
             continue
         if is_named:
             raise RunError(f"leave out --recipe: {argument} names the recipe it begins with")
         file = read_settings(Path(argument))
-        choices |= choices_in(file)
+        choices = choices_in(file)
         base = load_recipe(argument, without=choices)
         held_out = base.validation if "validation" in file else held_out
+    choices |= given
     if not choices:
         raise RunError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
     return base, choices, held_out

@@ -201,6 +201,10 @@ def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
     [
         ("learning_rate=fast", "learning_rate must be a number from 1e-09 to 1000, not 'fast'"),
         ("", "there is nothing to try; name settings, as in learning_rate=0.1,0.2"),
+        (
+            "epochs=1,2 hidden=5 epochs=3",
+            "epochs is given twice; write all its values at once, as in epochs=3,",
+        ),
         ("hidden=5 --part 3/2", "invalid value for --part: '3/2' is no part; write K/N, as 3/30"),
         ("hidden=5 --validation 0", "invalid value for --validation: a sweep needs held-out digits to judge"),
         ("hidden=5 --resume x", "--resume goes on with what was asked; leave out settings and --out"),
