@@ -45,7 +45,7 @@ def opened(browser: "Browser", run: Run, **options: object) -> Iterator["Page"]:
     context.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # playwright lets nobody else start it before it has ended
 def chromium() -> Iterator["Browser"]:
     """Chromium; a test is skipped where there is none, but not where MNIST_MLP_BROWSER names one."""
     named = os.environ.get("MNIST_MLP_BROWSER")
