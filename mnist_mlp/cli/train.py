@@ -69,7 +69,8 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a network, score it on test digits, and keep all of it."""
-    texts = {name: value for name, value in locals().items() if name in SETTINGS and value is not None}
+    arguments = locals()  # those of the function, by their names
+    texts = {name: value for name, value in arguments.items() if name in SETTINGS and value is not None}
     given = {name: parsed_option(name, text) for name, text in texts.items()}
 
     from mnist_mlp.cli.screen import Screen

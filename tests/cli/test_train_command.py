@@ -191,6 +191,13 @@ def test_a_bad_csv_file_is_named_and_nothing_is_written(
         assert files() == before
 
 
+def test_an_option_that_does_not_go_with_a_recipe_file_is_wrong_usage(csvs: list[object]) -> None:
+    Path("my.toml").write_text("patience = 3\nvalidation = 50\n")
+    shown = call("train", *csvs, "--recipe", "my.toml", "--validation", 0)
+    assert shown.code == 2
+    assert shown.err.startswith("mnist-mlp: patience needs held-out digits: validation must be above 0; see ")
+
+
 def test_what_is_wrong_with_a_recipe_or_a_folder_is_named(csvs: list[object]) -> None:
     Path("bad.toml").write_text("hidden = 0\n")
     for arguments, line in [
