@@ -53,7 +53,7 @@ class Samples:
         count = len(self._images)
         if len(self) == count:
             return self._images[chunk]
-        numbers = np.arange(len(self))[chunk]
+        numbers = np.r_[chunk]  # of a slice, too
         images, is_none = self._images[np.minimum(numbers, count - 1)], numbers >= count
         images[is_none] = self._nondigits[(numbers[is_none] - count) % len(self._nondigits)]
         return images
