@@ -169,7 +169,7 @@ def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as Unix has them")
 def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
-    asked = [*SMALL, "epochs=60", "hidden=5,6,7", "--jobs", 2]
+    asked = ["--recipe", "fast", "epochs=60", "hidden=5,6,7", "--validation", 100, "--jobs", 2]
     early = start("sweep", *asked, "--out", "early", start_new_session=True)
     assert early.stderr
     early.stderr.readline()
