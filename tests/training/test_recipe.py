@@ -124,6 +124,7 @@ def test_a_file_changes_what_it_names_of_its_base(tmp_path: Path) -> None:
         ),
         ("[hidden]\nunits = 3", "not {'units': 3}"),
         ("center_inputs = true", "center_inputs needs biases = true"),
+        ("nondigits = 0.3", "nondigits are mixed with the digits: they need shuffle = true"),
         ("patience = 3", "patience needs held-out digits: validation must be above 0"),
         (b"\xff\xfe", "my.toml"),
         ("#" * 16_385, "my.toml"),
