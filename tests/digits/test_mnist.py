@@ -210,6 +210,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "text": lambda _: b"hello",
     "deep facts": lambda content: b"[" * 256 + content[256:],
     "shortened": lambda content: content[:-1],
+    "a digit fewer": lambda content: content[: 256 + 199 * 784] + bytes(199),
     "labels": lambda content: content[:-1] + b"\x0a",
     "digest": lambda content: re.sub(rb'"sha256": "\w', b'"sha256": "x', content),
 }

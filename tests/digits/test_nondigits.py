@@ -66,6 +66,13 @@ def test_only_such_digits_are_turned_as_are_nothing_then() -> None:
     assert max(heights) == 18  # of a 2, or of a 1 with half a pixel lost at each end; a turned 0 is still a 0
 
 
+def test_pieces_are_not_of_ones_which_would_still_be_ones() -> None:
+    marked = np.zeros((30, 28, 28), np.uint8)
+    marked[:, 4:24, 13:15] = 255
+    marked[LABELS != 1, 4:24, 4:24] = 255  # but for the ones, which are strokes, all are squares
+    assert (draw(marked, kinds=("pieces",)) > 128).sum(axis=(1, 2)).min() > 110
+
+
 def test_none_are_drawn_where_none_are_asked_for(digits: NDArray[np.uint8]) -> None:
     assert draw(digits, 0).shape == (0, 28, 28)
 

@@ -16,7 +16,7 @@ from scipy import ndimage
 
 from mnist_mlp.digits.glyph import bring_to_mnist, center, fit, thicken
 from mnist_mlp.digits.ink import otsu_threshold
-from mnist_mlp.digits.photo import PhotoError, Sheet, read_image
+from mnist_mlp.digits.photo import PhotoError, Sheet, lines_of, read_image
 
 SEVEN = [(0, 0), (60, 0), (25, 100)]
 SEVEN_BOX = (190, 90, 261, 202)  # of `drawn()`, its pen of 12 included; an odd angle makes a corner longer
@@ -293,6 +293,13 @@ def test_fit_is_a_mean_over_the_area_of_each_pixel() -> None:
     assert (fit(ink) == [[128, 128, 128, 128, 255]] * 20).all()
     ink[5:45, 20] = 0.6  # more than half ink, so it belongs to the box: 40 x 11, to 20 x 6 (5.5, to even)
     assert fit(ink).shape == (20, 6)
+    ink[2:5, 30] = 0.4  # less
+    assert fit(ink).shape == (20, 6)
+
+
+def test_lines_of_writing_may_be_close() -> None:
+    boxes = [(left, top, left + 12, top + 20) for top in (0, 24) for left in (40, 0, 20)]
+    assert lines_of(np.array(boxes), 20.0) == [[1, 2, 0], [4, 5, 3]]
 
 
 def test_center_puts_the_center_of_mass_on_pixel_14() -> None:
