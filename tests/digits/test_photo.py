@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw
 from scipy import ndimage
 
 from mnist_mlp.digits.glyph import bring_to_mnist, center, fit, thicken
-from mnist_mlp.digits.ink import otsu_threshold
+from mnist_mlp.digits.ink import ink_contrast, otsu_threshold
 from mnist_mlp.digits.photo import PhotoError, Sheet, lines_of, read_image
 
 SEVEN = [(0, 0), (60, 0), (25, 100)]
@@ -279,6 +279,14 @@ def test_a_damaged_file_is_read_or_refused(data: st.DataObject) -> None:
         assert len(lines) == 1
     else:
         assert all(glyph.image.shape == (28, 28) for glyph in sheet.glyphs)
+
+
+def test_contrast_is_near_0_on_paper_and_tells_how_dark_ink_is() -> None:
+    gray = 200 + np.random.default_rng(1).normal(0, 10, (300, 300)).astype(np.float32)
+    gray[100:200, 140:150] = 30
+    contrast = ink_contrast(gray)
+    assert np.percentile(contrast, 30) == pytest.approx(0, abs=1e-4)  # of the paper, however noisy it is
+    assert contrast[150, 145] == pytest.approx(1 - 30 / 200, abs=0.03)
 
 
 def test_otsu_parts_two_heaps_between_them() -> None:
