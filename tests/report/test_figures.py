@@ -188,6 +188,7 @@ def test_mistakes_are_drawn_with_the_most_confident_first(axes: Axes) -> None:
     *captions, note = texts(axes.texts)
     assert captions == ["7 → 2", "0.99", "11", "4 → 9", "0.51", "3"]
     assert [text.get_position()[0] for text in axes.texts[:6]] == [-0.5, 27.5, -0.5, 32.5, 60.5, 32.5]
+    assert all(27.5 < text.get_position()[1] < 40 for text in axes.texts[:6])  # between digit and next row
     assert [text.get_horizontalalignment() for text in axes.texts[:3]] == ["left", "right", "left"]
     assert note == "true digit → answer, the output for that answer; below: the digit's index"
     assert axes.get_title("left") == "All mistakes (2), the most confident first"
