@@ -72,7 +72,9 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     above = {"sweep.json", "results.csv", "scorecard.md", "sweep.png", "chosen.toml"}
     assert {path.name for path in Path("out").iterdir() if path.is_file()} == above
     first = f"| {best['hidden']} | {best['learning_rate']} | {means[0]:.2f} % |"
-    assert first in Path("out/scorecard.md").read_text()
+    page = Path("out/scorecard.md").read_text()
+    assert first in page
+    assert ", on 200 test digits.\n" in page
 
     (command,) = re.findall(r"(?m)^  mnist-mlp (train .*)$", shown.err)
     again = call(*shlex.split(command), "--quiet", "--out", "again")

@@ -149,6 +149,22 @@ def test_a_broken_stroke_is_one_digit(gap: int) -> None:
     assert is_the_seven(read(image))
 
 
+def test_a_zero_with_narrow_gaps_at_top_and_bottom_is_one_digit() -> None:
+    image = Image.new("L", (600, 400), 255)
+    ImageDraw.Draw(image).ellipse((200, 100, 270, 212), outline=0, width=12)
+    ImageDraw.Draw(image).rectangle((234, 0, 236, 399), fill=255)
+    assert len(read(image).glyphs) == 1
+
+
+def test_a_digit_is_cut_out_without_the_one_beside_it() -> None:
+    one = [(0, 0), (0, 100)]
+    (alone,) = read(drawn(strokes=[one])).images
+    both = read(drawn(strokes=[one, [(18, 0), (18, 100)]])).images  # 6 pixels of paper between
+    assert len(both) == 2
+    for image in both:
+        assert np.array_equal((image > 128).any(axis=0), (alone > 128).any(axis=0))
+
+
 def test_a_small_part_belongs_to_the_digit_beside_it_if_it_is_close() -> None:
     """A 4 whose left part ends before it reaches the stroke on the right."""
     right = [(60, 0), (60, 100)]

@@ -19,7 +19,7 @@ from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
 from mnist_mlp.report.picture import BLUE, ORANGE, in_two_colors, ink_on_paper
 from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.report.sections import costs_table
+from mnist_mlp.report.sections import confusion_table, costs_table
 from mnist_mlp.training.history import EpochRecord
 
 
@@ -242,3 +242,11 @@ def test_what_outputs_are_worth_and_what_is_withstood_is_on_the_page(
     bare = page_of(network, few_test_digits)
     assert "What an output is worth" not in bare
     assert "What it withstands" not in bare
+
+
+def test_cells_of_the_confusion_matrix_are_darker_up_to_32_mistakes() -> None:
+    counts = np.zeros((10, 10), np.int64)
+    counts[3] = [0, 1, 3, 900, 4, 15, 16, 31, 32, 5000]
+    found = Elements(confusion_table(counts)).found
+    shades = [str(attributes["class"]) for tag, attributes in found if tag == "td" and attributes]
+    assert [shade.removeprefix("wrong-") for shade in shades[30:40]] == [*"012", "right", *"345566"]
