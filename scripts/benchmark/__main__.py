@@ -52,9 +52,10 @@ plain program of T. Rashid's book "Make Your Own Neural Network" (2016), written
 `scripts/book_program.py`.
 
 For mini-batches, all programs train the same network on cross-entropy by plain gradient descent, and a
-measurement is one epoch. `mnist-mlp` has the images as bytes and scales each mini-batch; the others have float32
-inputs in memory. For whole programs, the CSV files and the libraries are in the memory of the operating system, so
-they are not read from a disk. Anonymous memory is the memory of a process that belongs to no file.
+measurement is one epoch. `mnist-mlp` has the images as bytes and scales each mini-batch; the others have
+float32 inputs in memory. For whole programs, the CSV files and the libraries are in the memory of the
+operating system, so they are not read from a disk. Anonymous memory is the memory of a process that belongs
+to no file.
 """
 
 
