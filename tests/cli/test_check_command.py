@@ -25,3 +25,8 @@ def test_it_tells_the_labels_the_form_and_what_looks_wrong(few_test_digits: Digi
     facts = json.loads(call("check", "mine.csv", "--json").out)
     assert (facts["digits"], facts["labels"], len(facts["warnings"])) == (200, counts, 1)
     assert call("check", Path("none.csv")).line.startswith("none.csv: ")
+
+
+def test_a_name_cannot_write_over_the_line_that_tells_it(few_test_digits: Digits) -> None:
+    write_csv(few_test_digits, "mine.csv\ryours.csv")
+    assert call("check", "mine.csv\ryours.csv").out.startswith(r"mine.csv\ryours.csv: 200 digits; ")

@@ -116,6 +116,16 @@ def lines_sent(text: str) -> list[str]:
     return [line.rstrip() for line in re.split("[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text))]
 
 
+def test_the_bar_of_several_networks_counts_the_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    terminal = Stream(terminal=True)
+    with redirect_stderr(terminal), NetworksReport(Screen(), 3) as report:
+        for seed in (1, 2):
+            job = Job(Recipe(seed=seed), Path(f"run/seed-{seed}"))
+            report.on_done(job, TrainingError("its loss is not finite"))
+    assert any(line.endswith("0:00 left, 2 failed") for line in lines_sent(terminal.text()))
+
+
 def test_the_bar_of_a_long_training_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("mnist_mlp.cli.progress.monotonic", lambda: now[0])

@@ -229,6 +229,11 @@ def test_the_way_back_through_a_network_by_hand() -> None:
     first = imagined[0].ravel()
     assert first[:3] == pytest.approx([0.99, 0.01, 0.01])
     assert first[10:] == pytest.approx(0.5)
+    biases = np.full(10, 4.0)  # now 0.6 and -8.6, from which 0 is far: all but the nine are near the high end
+    imagined = imagine_digits(Network.from_arrays([W], [biases], activations=["sigmoid"]))
+    assert imagined is not None
+    low, high = np.log(0.01 / 0.99) - 4, np.log(0.99 / 0.01) - 4
+    assert imagined[0].ravel()[[0, 1, 10]] == pytest.approx([0.99, 0.01, 0.01 - 0.98 * low / (high - low)])
     assert imagine_digits(Network.from_arrays([W], activations=["linear"])) is None
 
 
