@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from mnist_mlp.digits.photo import Sheet, read_image
 from mnist_mlp.files.atomic import StorageError
-from mnist_mlp.report.figures import save_picture
+from mnist_mlp.report.figures import BLUE, GRAY, save_picture
 from mnist_mlp.report.steps import draw_sheet, draw_steps, save_steps
 
 
@@ -30,6 +30,7 @@ def sheet() -> Sheet:
 def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
     axes = draw_sheet(Figure().add_subplot(), sheet, [(1, 0.9), (7, 0.8), (None, 0.1)])
     assert [text.get_text() for text in axes.texts] == ["1", "7", "?"]
+    assert [line.get_color() for line in axes.lines] == [BLUE, BLUE, GRAY]  # what is no digit stands back
     for text, frame, glyph in zip(axes.texts, axes.lines, sheet.glyphs, strict=True):
         left, top, right, bottom = glyph.box
         x, y = frame.get_xdata(), frame.get_ydata()
