@@ -73,8 +73,11 @@ def test_mnist_is_read_from_a_folder(run: Path) -> None:
 
 def test_it_replaces_only_what_it_wrote_before(run: Path, test_csv: Path) -> None:
     shutil.copytree(run, "run")
-    line = call("evaluate", "run", "--test-csv", test_csv, "--out", "run").line
-    assert line == "run: holds a run; choose an empty folder, or an earlier evaluate's"
+    Path("begun").mkdir()
+    Path("begun", "run.json").touch()
+    for folder in ("run", "begun"):
+        line = call("evaluate", run, "--test-csv", test_csv, "--out", folder).line
+        assert line == f"{folder}: holds a run; choose an empty folder, or an earlier evaluate's"
     assert files(Path("run")) == files(run)
     Path("scored").mkdir()
     Path("scored", "scorecard.md").write_text("old")
