@@ -117,9 +117,10 @@ def test_digits_are_written_with_the_labels_given(page: Path, run: Path) -> None
     digits = read_csv(Path("mine.csv"))
     assert digits.labels.tolist() == [2, 1, 0]
     np.testing.assert_array_equal(digits.images, read_image(page).images)
-    wrong = call("predict", page, "--model", run, "--csv", "other.csv", "--labels", "21")
-    assert wrong.code == 1
-    assert "--labels names 2 digits, but 3 were found" in wrong.err
+    for labels in ("21", "2103"):
+        wrong = call("predict", page, "--model", run, "--csv", "other.csv", "--labels", labels)
+        assert wrong.code == 1
+        assert f"--labels names {len(labels)} digits, but 3 were found" in wrong.err
     assert not Path("other.csv").exists()
 
 

@@ -168,3 +168,5 @@ def test_a_model_tells_of_its_recipe_where_it_knows_it(tmp_path: Path) -> None:
         assert load_model(path).facts == {}
     network.save(path, {"threshold": 0.25})
     assert load_model(path).threshold == 0.25
+    Network([784, 10], rng=1).save(path, {"threshold": "high"})
+    assert load_model(path).threshold is None
