@@ -79,12 +79,11 @@ def fast(trained: Callable[[str], Run]) -> Run:
 def trained(
     mnist_train: Digits, mnist_test: Digits, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[str], Run]:
-    """A function that trains a network by a recipe, at the first call for each; best for 30 epochs only."""
+    """A function that trains a network by a recipe, at the first call for each."""
 
     @cache
     def run_of(name: str) -> Run:
-        epochs = {"epochs": 30} if name == "best" else {}
-        return train_and_show(RECIPES[name].with_settings(epochs), mnist_train, mnist_test, tmp_path_factory)
+        return train_and_show(RECIPES[name], mnist_train, mnist_test, tmp_path_factory)
 
     return run_of
 

@@ -89,6 +89,7 @@ def test_answers_are_those_of_python(browser: "Browser | Firefox", fast: Run, mn
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("recipe", ["tutorial", "book", "fast", "best"])
 def test_answers_to_all_test_digits(
     chromium: "Browser", mnist_test: Digits, recipe: str, trained: Callable[[str], Run]

@@ -191,6 +191,15 @@ def test_a_bad_csv_file_is_named_and_nothing_is_written(
         assert files() == before
 
 
+def test_a_run_remembers_the_folder_that_it_found_its_digits_in(csv_files: tuple[Path, Path]) -> None:
+    Path("data").mkdir()
+    for file, name in zip(csv_files, ("mnist_train.csv", "mnist_test.csv"), strict=True):
+        shutil.copy(file, Path("data", name))
+    assert call("train", *SHORT, "--out", "out").code == 0
+    places = json.loads(Path("out/run.json").read_text())["places"]
+    assert places == {"train_csv": None, "test_csv": None, "data_dir": str(Path("data").absolute())}
+
+
 def test_an_option_that_does_not_go_with_a_recipe_file_is_wrong_usage(csvs: list[object]) -> None:
     Path("my.toml").write_text("patience = 3\nvalidation = 50\n")
     shown = call("train", *csvs, "--recipe", "my.toml", "--validation", 0)

@@ -176,6 +176,7 @@ def test_specks_and_what_reaches_in_from_outside_are_left_out() -> None:
     image = drawn()
     ImageDraw.Draw(image).rectangle((400, 300, 408, 308), fill=0)
     ImageDraw.Draw(image).polygon([(500, 0), (599, 0), (599, 90)], fill=0)
+    ImageDraw.Draw(image).rectangle((330, 150, 480, 170), fill=0)  # the rest of a rule
     assert is_the_seven(read(image))
 
 
