@@ -115,5 +115,6 @@ def test_the_scorecards_of_a_run_are_those_of_its_seeds(tmp_path: Path) -> None:
         read_cards(tmp_path / "chosen")
     write_repeated(tmp_path / "chosen", cards)
     assert [found.correct for found in read_cards(tmp_path / "chosen")] == [99, 98]
+    (tmp_path / "chosen" / "seed-11").mkdir()  # begun by hand, and not finished
     assert len(read_cards(tmp_path)) == 2  # a sweep's folder
     assert [found.correct for found in read_cards(tmp_path / "chosen" / "seed-10")] == [98]

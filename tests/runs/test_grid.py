@@ -62,6 +62,7 @@ def test_a_range_is_drawn_evenly_and_from_ten_times_its_start_on_in_its_logarith
     assert np.median(np.log10(rates)) == pytest.approx(-1, abs=0.1)
     assert np.std(np.log(rates)) == pytest.approx(log(100) / 12**0.5, rel=0.05)  # of an even distribution
     assert all(float(f"{rate:.3g}") == rate for rate in rates)
+    assert 0.12345 <= Range("momentum", 0.12345, 0.12346).draw(rng)["momentum"] <= 0.12346
     momenta = [narrow.draw(rng)["momentum"] for _ in range(2000)]
     assert np.mean(momenta) == pytest.approx(0.55, abs=0.02)
     assert {type(whole.draw(rng)["hidden"]) for _ in range(9)} == {int}

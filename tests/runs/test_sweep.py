@@ -13,7 +13,7 @@ from mnist_mlp.runs.job import Data, Job, Result, run_one
 from mnist_mlp.runs.plan import RunError
 from mnist_mlp.runs.run import train_all
 from mnist_mlp.runs.sweep import Sweep, entries_of, note_failure
-from mnist_mlp.runs.workers import local_engine
+from mnist_mlp.runs.workers import WorkerError, local_engine
 from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
 
 RECIPE = Recipe(name="small", hidden=12, batch_size=10, epochs=2, learning_rate=0.5, validation=100)
@@ -141,3 +141,8 @@ def test_a_broken_sweep_is_named(tmp_path: Path, content: str) -> None:
 def test_settings_that_do_not_go_together_are_refused() -> None:
     with pytest.raises(MnistMlpError, match="center_inputs needs biases = true"):
         Sweep(RECIPE, settings=[{}, {"center_inputs": True}])
+
+
+def test_a_network_whose_worker_was_lost_has_failed(tmp_path: Path) -> None:
+    note_failure(Job(RECIPE, tmp_path), WorkerError("its worker was lost in each try"))
+    assert (tmp_path / "failed.txt").read_text() == "its worker was lost in each try\n"
