@@ -35,9 +35,14 @@ def chosen_recipe(name_or_file: str, given: dict[str, Any]) -> Recipe:
     Raises:
         RecipeError: if a recipe file will not do.
     """
-    recipe = load_recipe(name_or_file) if name_or_file.endswith(".toml") else None
     try:
-        return (recipe or load_recipe(name_or_file)).with_settings(given)
+        recipe = load_recipe(name_or_file)
+    except RecipeError as error:
+        if name_or_file.endswith(".toml"):
+            raise
+        raise typer.BadParameter(str(error)) from None
+    try:
+        return recipe.with_settings(given)
     except RecipeError as error:
         raise typer.BadParameter(str(error)) from None
 

@@ -72,7 +72,8 @@ class Plan:
         """Read the plan of a run's folder; RunError if it holds none, or a broken one."""
         path = folder / f"{cls.KIND}.json"
         if not path.exists():
-            raise RunError(f"{printable(folder)}: holds no {cls.KIND} (no {path.name}); name one's folder")
+            what = f"holds no {cls.KIND} (no {path.name}); name a {cls.KIND}'s folder"
+            raise RunError(f"{printable(folder)}: {what}")
         try:
             values = json.loads(read_text(path, limit=1 << 24))
             recipe = Recipe().with_settings(values.pop("recipe"))

@@ -226,7 +226,7 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     Path("broken/sweep.json").write_text("{")
     assert call("sweep", "--resume", "broken").line.startswith("broken/sweep.json: broken: ")
     assert call("sweep", "--resume", "nowhere").line == (
-        "nowhere: holds no sweep (no sweep.json); name one's folder"
+        "nowhere: holds no sweep (no sweep.json); name a sweep's folder"
     )
     assert call("sweep", "none.toml").line.startswith("none.toml: cannot be read: ")
     shown = call("sweep", "hidden=5", "--out", "broken")

@@ -52,7 +52,7 @@ def test_a_broken_plan_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_a_folder_without_a_plan_holds_no_run(tmp_path: Path) -> None:
-    assert "holds no run (no run.json); name one's folder" in refused(Plan.read, tmp_path)
+    assert "holds no run (no run.json); name a run's folder" in refused(Plan.read, tmp_path)
     assert "holds no run" in refused(Plan.read, tmp_path / "none\x1b[2J")
 
 

@@ -64,7 +64,7 @@ WRONG: dict[str, tuple[Change, str]] = {
 
 
 @pytest.mark.parametrize("role", ["training", "test"])
-@pytest.mark.parametrize("count", [100, 10_000])
+@pytest.mark.parametrize("count", [100, 300, 10_000])
 @pytest.mark.parametrize("name", WRONG)
 def test_a_wrong_file_is_named_rightly_and_as_nothing_else(
     name: str, count: int, role: str, mnist_train: Digits
