@@ -1,5 +1,6 @@
 """The one base of every error a person can cause, so that the command line can tell them from defects."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -13,6 +14,13 @@ def escape_controls(text: str) -> str:
     File names and what files say go to the terminal by way of this.
     """
     return "".join(c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text)
+
+
+def close_matches(word: str, known: Iterable[str]) -> list[str]:
+    """The known word that is spelled most like a word that was typed; none where none is close."""
+    from difflib import get_close_matches  # noqa: PLC0415 - takes time to import, which --help does without
+
+    return get_close_matches(word, list(known), 1, cutoff=0.7)
 
 
 def quoted(path: str | Path) -> str:

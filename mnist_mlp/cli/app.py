@@ -1,6 +1,5 @@
 """The command line: `mnist-mlp COMMAND`. Each command stands in a module of its own."""
 
-import gc
 from typing import Annotated
 
 import typer
@@ -22,8 +21,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
-    # To start is to make many objects that stay: to look for garbage among them takes a tenth of the time.
-    gc.set_threshold(100_000)
     with safe_streams():
         run_app(app)
 

@@ -2,14 +2,13 @@
 
 import re
 import sys
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from mnist_mlp.cli.exits import fail
-from mnist_mlp.errors import quoted
+from mnist_mlp.errors import close_matches, quoted
 from mnist_mlp.training.recipe import RECIPES, SETTINGS
 
 # Typer exports this one of Click's errors; which package the others are in depends on Typer's version.
@@ -110,5 +109,5 @@ def _did_you_mean(word: str, known: list[str]) -> str:
     letters = ".*".join(map(re.escape, word))
     near = [name for name in known if name.startswith(word)]
     near += [name for name in known if re.match(letters, name)]
-    near += get_close_matches(word, known, 1, cutoff=0.75)
+    near += close_matches(word, known)
     return f"; did you mean {near[0]}?" if near else ""

@@ -5,14 +5,12 @@ explanation from its field in `Recipe`.
 """
 
 import json
-import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, fields, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mnist_mlp.errors import printable
+from mnist_mlp.errors import close_matches, printable
 from mnist_mlp.files.atomic import read_text
 from mnist_mlp.training.settings import LARGEST_WHOLE, RecipeError, check, setting, shown
 
@@ -156,7 +154,7 @@ EXPLANATIONS: dict[str, str] = {name: field.metadata["help"] for name, field in 
 def setting_named(name: str) -> Field[Any]:
     """Look up the field of a setting; RecipeError if there is none of that name."""
     if name not in SETTINGS:
-        near = get_close_matches(str(name)[:50], SETTINGS, 1)
+        near = close_matches(str(name)[:50], SETTINGS)
         remedy = f"did you mean {near[0]}?" if near else "the recipe.toml of a run has them all"
         raise RecipeError(f"setting {name!r:.50} is not known; {remedy}")
     return SETTINGS[name]
@@ -226,7 +224,7 @@ def load_recipe(name_or_file: str, *, without: Collection[str] = ()) -> Recipe:
     path = Path(name_or_file)
     if path.suffix != ".toml":
         near = [name for name in (f"{name_or_file[:50]}.toml",) if Path(name).is_file()]
-        near += get_close_matches(name_or_file[:50], RECIPES, 1)
+        near += close_matches(name_or_file[:50], RECIPES)
         remedy = (
             f"did you mean {near[0]}?" if near else f"choose {', '.join(RECIPES)} or a file ending in .toml"
         )
@@ -244,6 +242,8 @@ def load_recipe(name_or_file: str, *, without: Collection[str] = ()) -> Recipe:
 
 def read_settings(path: Path) -> dict[str, Any]:
     """Read the settings of a file, not checked yet; RecipeError if it is not TOML, else StorageError."""
+    import tomllib  # noqa: PLC0415 - takes time to import, which --help does without
+
     text = read_text(path, _LARGEST_FILE)
     try:
         return tomllib.loads(text)
