@@ -196,7 +196,10 @@ def _asked(arguments: list[str], base: Recipe, *, is_named: bool) -> "tuple[Reci
             given |= found
             continue
         if is_named:
-            raise RunError(f"leave out --recipe: {argument} names the recipe it begins with")
+            raise RunError(
+                f"{argument} names the recipe it begins with; leave out --recipe and other recipe files"
+            )
+        is_named = True
         file = read_settings(Path(argument))
         choices = choices_in(file)
         base = load_recipe(argument, without=choices)

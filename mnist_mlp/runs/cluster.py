@@ -60,13 +60,9 @@ def dask_engine(address: str, data: Data, *, insecure: bool = False) -> Iterator
                 future: Future[Result] = executor.submit(_run, job, digits, __version__)
                 return future
 
-            def check() -> None:
-                if client.status != "running":  # its futures may never end
-                    raise CancelledError
-
             try:
                 # The scheduler gives jobs to workers; those that come later get some too.
-                yield Engine(submit, check, lost=KilledWorker)
+                yield Engine(submit, lost=KilledWorker)
             except CancelledError:
                 raise WorkerError(
                     f"{shown}: the scheduler is lost; what is finished stays: go on with --resume"

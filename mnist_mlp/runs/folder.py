@@ -56,7 +56,8 @@ def check_free(folder: Path, *, force: bool = False) -> None:
     shown = printable(folder)
     if (folder / "sweep.json").exists():
         raise RunError(
-            f"{shown}: holds a sweep; choose another folder, or go on with --resume {quoted(shown)}"
+            f"{shown}: holds a sweep; choose another folder, or go on with "
+            f"mnist-mlp sweep --resume {quoted(shown)}"
         )
     if not (folder / PLAN).exists():
         if _visible(folder):
@@ -65,7 +66,7 @@ def check_free(folder: Path, *, force: bool = False) -> None:
         raise RunError(f"{shown}: holds a finished run; choose another folder, or --force to replace it")
     elif not force:
         raise RunError(
-            f"{shown}: holds an unfinished run; go on with --resume {quoted(shown)}, "
+            f"{shown}: holds an unfinished run; go on with mnist-mlp train --resume {quoted(shown)}, "
             "or --force to start again"
         )
 

@@ -36,12 +36,10 @@ class Engine:
 
     Attributes:
         submit: takes a job, which runs as soon as a worker is free.
-        check: raises WorkerError if no answer can come any more.
         lost: what the future of a job may raise whose worker was lost in each try.
     """
 
     submit: Callable[[Job], Future[Result]]
-    check: Callable[[], object] = lambda: None
     lost: type[Exception] = WorkerError
 
 
@@ -56,8 +54,7 @@ def run_all(jobs: Sequence[Job], engine: Engine) -> Iterator[tuple[Job, Result |
     """
     running = {engine.submit(job): job for job in jobs}
     while running:
-        engine.check()
-        for future in wait(running, timeout=1, return_when="FIRST_COMPLETED").done:
+        for future in wait(running, return_when="FIRST_COMPLETED").done:
             job = running.pop(future)
             try:
                 yield job, future.result()

@@ -166,7 +166,8 @@ def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
     assert files(Path("parts")) == files(Path("whole"))
     assert call("sweep", *asked, "--part", "2/2", "--out", "whole").code == 0  # nothing is left to do
     other = call("sweep", *asked, "momentum=0", "--part", "2/2", "--out", "parts")
-    assert other.line == "parts: holds a sweep; choose another folder, or go on with --resume parts"
+    choice = "choose another folder, or go on with mnist-mlp sweep --resume parts"
+    assert other.line == f"parts: holds a sweep; {choice}"
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as Unix has them")
@@ -230,10 +231,14 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     )
     assert call("sweep", "none.toml").line.startswith("none.toml: cannot be read: ")
     shown = call("sweep", "hidden=5", "--out", "broken")
-    assert shown.err.endswith("broken: holds a sweep; choose another folder, or go on with --resume broken\n")
+    assert shown.err.endswith("go on with mnist-mlp sweep --resume broken\n")
     shown = call("sweep", "hidden=5", "--validation", 400)
     assert shown.err.endswith("--validation 400 leaves none of the 400 training digits to learn\n")
     Path("my.toml").write_text('base = "fast"\nhidden = [5, 6]\n')  # fast holds out 2,000
+    for both in (["my.toml", "my.toml"], ["--recipe", "fast", "my.toml"]):
+        shown = call("sweep", *both)
+        fault = "my.toml names the recipe it begins with; leave out --recipe and other recipe files"
+        assert shown.err.startswith(f"mnist-mlp: {fault}; see ")
     shown = call("sweep", "my.toml")
     assert shown.err.endswith("--validation 10,000 leaves none of the 400 training digits to learn\n")
     assert not Path("runs").exists()

@@ -77,7 +77,7 @@ def test_a_folder_that_holds_a_run_is_taken_by_force_only(tmp_path: Path) -> Non
     check_free(folder)
     prepare(folder, PLAN)
     line = refused(check_free, folder)
-    assert line.endswith(f'unfinished run; go on with --resume "{folder}", or --force to start again')
+    assert line.endswith(f'go on with mnist-mlp train --resume "{folder}", or --force to start again')
     (folder / "scorecard.json").touch()
     line = refused(check_free, folder)
     assert line.endswith("holds a finished run; choose another folder, or --force to replace it")
