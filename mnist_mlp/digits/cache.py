@@ -40,7 +40,7 @@ def write_cache(cache: Path, blocks: Iterable[NDArray[np.uint8]], sha256: Callab
 
 def read_cache(cache: Path, name: str, sha256: str) -> Digits | None:
     """The digits of the CSV file `name`, or None if its cache is absent, broken or of other content."""
-    with suppress(OSError, ValueError, DataError, RecursionError):
+    with suppress(OSError, ValueError, DataError):
         with cache.open("rb") as file:
             facts = json.loads(file.read(_FACTS_SIZE))
             content = np.memmap(file, np.uint8, "r", _FACTS_SIZE)

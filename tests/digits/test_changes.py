@@ -1,6 +1,6 @@
 """Each change on small images whose result is known by hand."""
 
-from typing import Any
+from math import hypot
 
 import numpy as np
 import pytest
@@ -29,53 +29,60 @@ def inked(image: Images) -> set[tuple[int, int]]:
     return {(int(row), int(column)) for row, column in np.argwhere(image)}
 
 
-def test_every_change_gives_new_bytes_of_the_same_shape(few_digits: Digits) -> None:
+def test_every_change_by_every_amount_gives_new_images(few_digits: Digits) -> None:
     images, before = few_digits.images[:20], few_digits.images[:20].copy()
     seen = list(changed(images, np.random.default_rng(1)))
-    assert [(change.name, amount) for change, amount, _ in seen] == [
-        (change.name, amount) for change in CHANGES for amount in change.amounts
-    ]
-    for _, _, result in seen:
+    amounts: dict[str, list[float]] = {}
+    for change, amount, result in seen:
+        amounts.setdefault(f"{change.name}, {change.unit}", []).append(amount)
         assert (result.shape, str(result.dtype)) == ((20, 28, 28), "uint8")
         assert (result != images).any(axis=(1, 2)).mean() > 0.5  # a small square may hide only paper
+    assert amounts == {
+        "shifted along an axis, pixels": [1, 2, 3, 4],
+        "shifted diagonally, pixels": [1, 2, 3, 4],
+        "rotated, degrees": [5, 10, 15, 20, 25, 30],
+        "smaller, percent": [90, 80, 70, 60],
+        "larger, percent": [110, 120, 130],
+        "sheared, percent": [10, 20, 30, 40],
+        "thicker strokes, pixels": [1, 1.5, 2],
+        "thinner strokes, pixels": [1, 1.5],
+        "noisy, of 255": [30, 60, 90, 120],
+        "blurred, pixels": [0.5, 1, 1.5, 2],
+        "lower contrast, percent": [75, 50, 25],
+        "partly covered, pixels": [4, 6, 8, 10],
+    }
     np.testing.assert_array_equal(images, before)  # the given images stay as they are
     again = changed(images, np.random.default_rng(1))
     assert all((one == two).all() for (_, _, one), (_, _, two) in zip(seen, again, strict=True))
 
 
-def test_a_larger_amount_changes_more(few_digits: Digits) -> None:
-    images = few_digits.images[:100]
-    for change in CHANGES:
-        distances = [
-            np.abs(apply(change.name, images, amount).astype(int) - images).mean()
-            for amount in change.amounts
-        ]
-        assert distances == sorted(distances), change.name
-
-
 @pytest.mark.parametrize("pixels", [1, 4])
 def test_digits_are_shifted_in_each_direction_in_turn(pixels: int) -> None:
-    along = [inked(image) for image in apply("shifted along an axis", dots((14, 14), count=4), pixels)]
+    along = [inked(image) for image in apply("shifted along an axis", dots((14, 14), count=5), pixels)]
     p, q = 14 - pixels, 14 + pixels
-    assert along == [{(14, p)}, {(p, 14)}, {(14, q)}, {(q, 14)}]
+    assert along == [{(14, p)}, {(p, 14)}, {(14, q)}, {(q, 14)}, {(14, p)}]
     diagonal = [inked(image) for image in apply("shifted diagonally", dots((14, 14), count=4), pixels)]
     assert diagonal == [{(p, p)}, {(p, q)}, {(q, p)}, {(q, q)}]
 
 
-def test_a_quarter_turn_either_way_about_the_middle() -> None:
-    turned = apply("rotated", dots((3, 10), count=2), 90)
-    # The middle is at 13.5: the dot is 10.5 above it and 3.5 left of it.
-    assert [inked(image) for image in turned] in ([{(10, 24)}, {(17, 3)}], [{(17, 3)}, {(10, 24)}])
+def test_a_turn_either_way_about_the_middle() -> None:
+    # The angle has the cosine 0.8 and the sine 0.6. A dot 0.5 down and 3.5 right from the middle, 13.5, comes
+    # to 0.8 x 0.5 + 0.6 x 3.5 = 2.5 down and 0.8 x 3.5 - 0.6 x 0.5 = 2.5 right; its mirror image turns back.
+    turned = apply("rotated", np.concatenate([dots((14, 17)), dots((17, 14))]), np.degrees(np.arctan2(3, 4)))
+    assert [inked(image == 255) for image in turned] == [{(16, 16)}, {(16, 16)}]
 
 
-def test_half_the_size_is_half_as_far_from_the_middle() -> None:
-    # A bar from 5.5 to 21.5, 8 pixels either way, goes from 9.5 to 17.5.
-    bar = np.zeros((1, 28, 28), np.uint8)
-    bar[0, 6:22, 6:22] = 255
-    np.testing.assert_array_equal(inked(apply("smaller", bar, 50)[0]), inked(np.pad(np.ones((8, 8)), 10)))
-    larger = apply("larger", bar, 150)[0]
-    assert inked(larger) >= inked(np.pad(np.ones((22, 22)), 3))
-    assert larger[0].max() == larger[:, 0].max() == 0
+def test_a_new_size_is_as_many_times_as_far_from_the_middle() -> None:
+    def square(*profile: float) -> Images:
+        """The product of a profile from the left edge to the middle, and back, with itself."""
+        line = [*profile, *[1] * (28 - 2 * len(profile)), *reversed(profile)]
+        return np.asarray(np.rint(255 * np.outer(line, line))[None], np.uint8)
+
+    # From 5.5 to 21.5, 8 pixels either way from the middle at 13.5, it comes to reach from 9.5 to 17.5.
+    np.testing.assert_array_equal(apply("smaller", square(*[0] * 6), 50), square(*[0] * 10))
+    # Column 5 is read at 13.5 - 8.5 / 2 = 9.25, a quarter of the way from 9 (paper) to 10 (ink), 6 at 9.75.
+    larger = square(*[0] * 5, 0.25, 0.75)
+    np.testing.assert_array_equal(apply("larger", square(*[0] * 10), 200), larger)
 
 
 def test_shear_moves_rows_by_their_distance_from_the_middle() -> None:
@@ -86,44 +93,49 @@ def test_shear_moves_rows_by_their_distance_from_the_middle() -> None:
         np.testing.assert_allclose(middles, 14 - sign * 0.4 * (np.arange(28) - 13.5), atol=0.02)
 
 
-@pytest.mark.parametrize(("pixels", "covered"), [(1, 5), (1.5, 9), (2, 13)])
-def test_strokes_grow_and_shrink_by_a_disk(pixels: float, covered: int) -> None:
-    # Of the pixels around a pixel, with itself 5 are within 1 of it, 9 within 1.5 and 13 within 2.
-    thick = apply("thicker strokes", dots((14, 14)), pixels)
-    assert len(inked(thick[0])) == covered
-    assert inked(apply("thinner strokes", thick, pixels)[0]) == {(14, 14)}
+@pytest.mark.parametrize("pixels", [1, 1.5, 2])
+def test_strokes_grow_and_shrink_by_a_disk(pixels: float) -> None:
+    near = {(y, x) for y in range(28) for x in range(28) if hypot(y - 14, x - 14) <= pixels}
+    thick = apply("thicker strokes", np.concatenate([dots((14, 14)), dots()]), pixels)
+    assert [inked(image) for image in thick] == [near, set()]  # each image by itself
+    thin = apply("thinner strokes", np.concatenate([thick[:1], np.full_like(thick, 255)]), pixels)
+    assert [inked(image) for image in thin[:1]] == [{(14, 14)}]
+    assert (thin[1:] == 255).all()
 
 
-def test_noise_has_the_deviation_asked_for_and_stays_within_bytes() -> None:
-    gray = np.full((50, 28, 28), 128, np.uint8)
-    noisy = apply("noisy", gray, 30).astype(float)
-    assert noisy.mean() == pytest.approx(128, abs=1)
-    assert noisy.std() == pytest.approx(30, rel=0.02)
-    white = apply("noisy", np.full((50, 28, 28), 255, np.uint8), 30)
-    assert (white == 255).mean() == pytest.approx(0.5, abs=0.02)  # not wrapped around to 0
+@pytest.mark.parametrize(("shade", "mean", "deviation"), [(128, 128, 30), (0, 12, 17.5), (255, 243, 17.5)])
+def test_noise_has_the_deviation_asked_for_and_stays_within_bytes(
+    shade: int, mean: float, deviation: float
+) -> None:
+    # Half of a normal distribution, and 0 for its other half: its mean is 30 / sqrt(2 pi) = 11.97, its
+    # deviation sqrt(30^2 / 2 - 11.97^2) = 17.5.
+    noisy = apply("noisy", np.full((500, 28, 28), shade, np.uint8), 30).astype(float)
+    assert noisy.mean() == pytest.approx(mean, abs=0.3)  # rounded, not cut off, which takes 0.5
+    assert noisy.std() == pytest.approx(deviation, rel=0.02)
 
 
-def test_a_blur_is_a_gaussian_that_keeps_the_ink() -> None:
-    image = apply("blurred", dots((14, 14)), 1)[0].astype(float)
-    assert image.sum() == pytest.approx(255, rel=0.05)
-    assert image[14, 14] == pytest.approx(255 / (2 * np.pi), abs=1)  # the density's largest value
-    assert image[14, 15] / image[14, 14] == pytest.approx(np.exp(-0.5), abs=0.03)
+def test_a_blur_is_a_gaussian_with_paper_outside() -> None:
+    blurred = apply("blurred", np.concatenate([dots((14, 14), (0, 27)), dots()]), 1.5)
+    distance = np.arange(28)[:, None] - [14, 0, 14, 27]
+    a, b, c, d = np.exp(-0.5 * (distance / 1.5) ** 2).T / (1.5 * (2 * np.pi) ** 0.5)
+    np.testing.assert_allclose(blurred[0], 255 * (np.outer(a, c) + np.outer(b, d)), atol=0.52)  # rounded
+    assert not blurred[1].any()
 
 
 def test_contrast_is_a_share_of_each_pixel() -> None:
-    image: Any = np.zeros((1, 28, 28), np.uint8)
-    image[0, 0, :3] = 255, 100, 10
+    image = dots((0, 0))
+    image[0, 0, 1:3] = 100, 10
     assert apply("lower contrast", image, 25)[0, 0, :4].tolist() == [64, 25, 2, 0]
 
 
 @pytest.mark.parametrize("side", [4, 10])
 def test_a_square_in_the_middle_is_covered_another_for_each_digit(side: int) -> None:
-    covered = apply("partly covered", np.full((60, 28, 28), 255, np.uint8), side)
-    corners = set()
-    for image in covered:
-        rows, columns = np.nonzero(image == 0)
-        assert len(rows) == side * side
-        assert np.ptp(rows) == np.ptp(columns) == side - 1
-        assert 4 <= min(rows.min(), columns.min()) < max(rows.max(), columns.max()) <= 23
-        corners.add((rows.min(), columns.min()))
-    assert len(corners) > 20
+    covered = apply("partly covered", np.full((200, 28, 28), 255, np.uint8), side)
+    corners = [tuple(np.argwhere(image == 0)[0].tolist()) for image in covered]
+    for image, (top, left) in zip(covered, corners, strict=True):
+        expected = np.full((28, 28), 255)
+        expected[top : top + side, left : left + side] = 0
+        np.testing.assert_array_equal(image, expected)
+    for places in zip(*corners, strict=True):
+        assert set(places) == set(range(4, 24 - side + 1))  # of the 20 pixels from 4 to 23
+    assert len(set(corners)) > 75
