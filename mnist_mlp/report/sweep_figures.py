@@ -157,7 +157,6 @@ def _scale(axes: "Axes", rows: Sequence[Row], across: str) -> None:
         axes.set_xscale("log")
     if len(values) <= 10:
         axes.set_xticks(values, [value_label(value) for value in values])
-        axes.minorticks_off()
     else:
         axes.xaxis.set_major_formatter("{x:g}")
     scale_by_mistakes(axes, [score for row in rows for score in row.scores])

@@ -1,17 +1,22 @@
 """What a sweep found: settings summed up, as tables and pictures."""
 
+import itertools
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.image import imread
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
 
-from mnist_mlp.report.figures import VERMILION
+from mnist_mlp.report.figures import BLUE, GRAY, INK, VERMILION, save_picture
 from mnist_mlp.report.sweep_figures import draw_curves, draw_dots, draw_map, draw_ranking, save_sweep_picture
-from mnist_mlp.report.sweeps import Entry, Row, label, summarize, table, to_csv
+from mnist_mlp.report.sweeps import Entry, Row, label, summarize, table, to_csv, value_label
 
 
 def entries(settings: dict[str, Any], *scores: float | None) -> list[Entry]:
@@ -62,6 +67,7 @@ def test_as_good_is_what_is_less_than_two_standard_errors_below() -> None:
     assert near.as_good_as(best)
     assert not far.as_good_as(best)
     assert best.as_good_as(best)
+    assert Row({}, [0.98, 0.98], 0, 1).as_good_as(Row({}, [0.98, 0.98], 0, 1))  # without any deviation
     assert not Row({}, [0.980], 0, 1).as_good_as(best)  # nothing is known of its deviation
     assert not Row({}, [0.979, 0.981], 1, 1).as_good_as(best)
 
@@ -75,11 +81,14 @@ def test_a_table_has_a_column_for_each_setting_that_differs() -> None:
         ["0.1", "200", "96.30 %", "0.10 %", "3", "4.0 s", ""],
         ["0.1", "50", "95.77 %", "0.15 %", "3", "4.0 s", ""],
     ]
-    constant = summarize(
-        entries({"epochs": 3, "momentum": 0.5}, 90) + entries({"epochs": 3, "momentum": 1}, None)
+    constant = entries({"epochs": 3, "momentum": 0.5}, 90) + entries({"epochs": 3, "momentum": 1}, None)
+    assert table(summarize(constant)) == (
+        ["momentum", "mean", "deviation", "networks", "time", ""],
+        [["0.5", "90.00 %", "-", "1", "2.0 s", "best"], ["1", "-", "-", "0", "0.0 s", "1 failed"]],
     )
-    assert table(constant)[0][:2] == ["momentum", "mean"]
-    assert [row[-2:] for row in table(constant)[1]] == [["2.0 s", "best"], ["0.0 s", "1 failed"]]
+    four, five = ([dict.fromkeys(names, i) for i in (1, 2)] for names in ("abcd", "abcde"))
+    assert table([Row(one, [0.9], 0, 1) for one in four])[0][:5] == [*"abcd", "mean"]
+    assert table([Row(one, [0.9], 0, 1) for one in five])[0][:2] == ["setting", "mean"]  # too many
 
 
 def test_settings_of_different_names_share_a_column() -> None:
@@ -104,103 +113,178 @@ def test_the_csv_has_a_line_for_each_network() -> None:
 
 
 def test_settings_are_spelled_as_they_are_typed() -> None:
-    assert label({"learning_rate": 0.1, "hidden": (300, 100), "biases": False}) == (
-        "learning_rate=0.1,hidden=300x100,biases=false"
+    settings = {"learning_rate": 1.0, "momentum": 1e-05, "hidden": (300, 100), "biases": False}
+    assert label(settings) == "learning_rate=1,momentum=1e-05,hidden=300x100,biases=false"
+    assert (label({}), label({}, "none")) == ("recipe", "none")
+    assert (value_label([300, 100], between=","), value_label("a.0b"), value_label(100)) == (
+        "300,100",
+        "a.0b",
+        "100",
     )
-    assert label({"learning_rate": 1.0, "momentum": 1e-05}) == "learning_rate=1,momentum=1e-05"
-    assert label({}) == "recipe"
 
 
 # Pictures
 
 
-def texts(axes: Axes) -> list[str]:
-    return [text.get_text() for text in axes.texts if text.get_text()]
+def written(axes: Axes) -> list[tuple[object, ...]]:
+    """Each text with its place and its color."""
+    found = (text for text in axes.texts if text.get_text())
+    return [(text.get_text(), *np.round(text.get_position(), 9), text.get_color()) for text in found]
+
+
+def drawn(lines: Iterable[Line2D]) -> list[list[list[float]]]:
+    return [np.round(np.asarray(line.get_xydata()), 4).tolist() for line in lines]
+
+
+def bars(axes: Axes) -> list[list[list[list[float]]]]:
+    """The ends of each error bar of each curve."""
+    curves: list[Any] = list(axes.containers)
+    return [[np.round(bar, 4).tolist() for bar in curve.lines[2][0].get_segments()] for curve in curves]
+
+
+def ticks(labels: Iterable[Text]) -> list[str]:
+    return [label.get_text() for label in labels]
 
 
 def test_a_map_has_the_settings_at_their_places_and_frames_the_best(axes: Axes) -> None:
-    draw_map(axes, summarize(GRID), "note")
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("learning rate", "hidden units")
-    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0.1", "0.5"]
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["50", "200"]
-    places = {text.get_text(): (int(x), int(y)) for text in axes.texts for x, y in [text.get_position()]}
-    assert (places["97.90"], places["95.77"]) == ((1, 1), (0, 0))
-    assert "± 0.10" in texts(axes)
-    (frame,) = axes.patches
-    assert (frame.get_x(), frame.get_y()) == (1, 1)  # type: ignore[attr-defined]
-    (dot,) = axes.lines  # as good as the best
-    assert np.array([dot.get_xdata(), dot.get_ydata()], dtype=int).tolist() == [[1], [0]]
-    (mesh,) = axes.collections
-    wrong = np.asarray(mesh.get_array())
-    np.testing.assert_allclose(wrong, [[100 - 95.766667, 100 - 97.8], [100 - 96.3, 100 - 97.9]], rtol=1e-6)
+    assert draw_map(axes, summarize(GRID), "note") is axes
+    assert (axes.get_xlabel(), ticks(axes.get_xticklabels())) == ("learning rate", ["0.1", "0.5"])
+    assert (axes.get_ylabel(), ticks(axes.get_yticklabels())) == ("hidden units", ["50", "200"])
+    assert written(axes) == [
+        *(("97.90", 1.5, 1.6, "white"), ("± 0.10", 1.5, 1.3, "white")),
+        *(("97.80", 1.5, 0.6, "white"), ("± 0.15", 1.5, 0.3, "white")),
+        *(("96.30", 0.5, 1.6, INK), ("± 0.10", 0.5, 1.3, INK)),
+        *(("95.77", 0.5, 0.6, INK), ("± 0.15", 0.5, 0.3, INK)),
+        ("note", 0, 11, GRAY),
+    ]
+    assert [text.get_text() for text in axes.texts if text.get_fontweight() == "bold"] == ["97.90"]
+    frames: list[Any] = list(axes.patches)
+    assert [frame.get_bbox().bounds for frame in frames] == [(1, 1, 1, 1)]
+    assert drawn(axes.lines) == [[[1.88, 0.82]]]  # as good as the best
+    assert axes.get_title("left") == "Accuracy in percent; framed: best, dot: as good"
+    cells: Any = axes.collections[0]
+    np.testing.assert_allclose(cells.get_array(), [[100 - 95.766667, 2.2], [3.7, 2.1]], rtol=1e-6)
+    assert [cells.norm(wrong) for wrong in (2.1, (2.1 * 4.233333) ** 0.5, 4.3)] == pytest.approx([0, 0.5, 1])
+    assert [to_hex(color) for color in cells.to_rgba(np.array([2.1, 4.3]))] == ["#022c47", "#f1f3f3"]
 
 
-def test_a_map_tells_what_failed(axes: Axes) -> None:
-    found = [entry for entry in GRID if entry.settings != {"learning_rate": 0.1, "hidden": 50}]
-    draw_map(axes, summarize([*found, *entries({"learning_rate": 0.1, "hidden": 50}, None)]), "note")
-    assert "failed" in texts(axes)
+@pytest.mark.parametrize(("worst", "lightest"), [(97.9, 3), (95, 5), (80, 8)])  # 1.5 to 4 times the best's 2
+def test_a_map_tells_what_failed_and_what_is_far_worse(axes: Axes, worst: float, lightest: float) -> None:
+    scores = {(1, 1): worst, (1, 2): None, (2, 1): 98, (2, 2): 97.9}
+    found = [entry for (a, b), score in scores.items() for entry in entries({"a": a, "b": b}, score)]
+    draw_map(axes, summarize(found), "")
+    assert [text[:3] for text in written(axes)][-1] == ("failed", 0.5, 1.5)
+    assert axes.get_title("left") == "Accuracy in percent; framed: best"  # of single networks
+    cells: Any = axes.collections[0]
+    assert (cells.norm.vmin, cells.norm.vmax) == pytest.approx((2, lightest))
+    assert to_hex(cells.to_rgba(cells.get_array())[1, 0]) == "#e9e9e6"
 
 
 def test_one_setting_is_a_curve_of_means_with_deviations(axes: Axes) -> None:
-    rows = summarize(
-        [entry for rate in (0.1, 1, 0.01) for entry in entries({"learning_rate": rate}, 96 + rate, 97)]
-    )
-    draw_curves(axes, rows, "learning_rate", "note")
-    assert axes.get_xscale() == "log"
-    curve = next(line for line in axes.lines if line.get_linestyle() == "-")
-    points = np.array([curve.get_xdata(), curve.get_ydata()], dtype=float)
-    np.testing.assert_allclose(points, [[0.01, 0.1, 1], [3.495, 3.45, 3.0]])  # wrong answers in percent
-    assert texts(axes) == ["97.00 %", "note; the scale is wider toward 100 %"]
+    # Two scores deviate by their difference / root of 2; no bar ends above 99.99 %.
+    found = {0.1: (96.1, 97), 1: (99, 100), 0.01: (96.01, 97), 10: (None, None)}
+    rows = summarize([entry for rate, scores in found.items() for entry in entries({"rate": rate}, *scores)])
+    assert draw_curves(axes, rows, "rate", "note") is axes
+    *_, best = drawn(axes.lines)
+    assert (drawn(axes.lines)[0], best) == ([[0.01, 3.495], [0.1, 3.45], [1, 0.5]], [[1, 0.5]])
+    assert bars(axes) == [
+        [[[0.01, 2.795], [0.01, 4.195]], [[0.1, 2.8136], [0.1, 4.0864]], [[1, 0.01], [1, 1.2071]]]
+    ]
+    assert written(axes) == [("99.50 %", 0, 9, INK), ("note; the scale is wider toward 100 %", 0, 11, GRAY)]
+    assert axes.get_title("left") == "Accuracy by rate"
     assert axes.get_legend() is None
 
 
-def test_epochs_are_learning_curves_one_for_each_other_value(axes: Axes) -> None:
-    found = [
-        entry
-        for rate in (0.1, 0.2)
-        for epochs in (1, 2, 3)
-        for entry in entries({"epochs": epochs, "learning_rate": rate}, 90 + epochs + rate)
-    ]
-    draw_curves(axes, summarize(found), "epochs", "note")
-    assert axes.get_xscale() == "linear"
-    legend = axes.get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["learning rate 0.2", "learning rate 0.1"]
+def test_another_setting_gives_several_curves(axes: Axes) -> None:
+    draw_curves(axes, summarize(GRID), "learning_rate", "note")
+    many, few = (curve.lines[0] for curve in axes.containers)  # type: ignore[attr-defined]
+    assert drawn([many, few]) == [[[0.1, 3.7], [0.5, 2.1]], [[0.1, 4.2333], [0.5, 2.2]]]
+    assert [line.get_color() for line in (many, few)] == [BLUE, VERMILION]
+    legend: Any = axes.get_legend()
+    assert ticks(legend.get_texts()) == ["hidden units 200", "hidden units 50"]
+    assert (axes.get_title("left"), axes.get_ylabel()) == ("Accuracy by learning rate", "accuracy")
+    best: Any = axes.texts[0]
+    assert (best.get_text(), *best.xy) == ("97.90 %", 0.5, pytest.approx(2.0))  # above its error bar
 
 
 def test_the_best_of_several_settings_stands_out(axes: Axes) -> None:
-    draw_dots(axes, summarize(GRID), "hidden")
-    assert [line.get_color() == VERMILION for line in axes.lines] == [False, False, False, True]
-    assert list(axes.lines[-1].get_xdata()) == [200]  # type: ignore[arg-type]
-
-
-def test_settings_that_are_no_numbers_are_ranked(axes: Axes) -> None:
-    draw_ranking(axes, summarize([*entries({"loss": "a"}, 90), *entries({"loss": "b"}, 91)]), "note")
-    assert [tick.get_text() for tick in axes.get_yticklabels()] == ["loss=b", "loss=a"]
-    assert texts(axes)[:2] == ["91.00 %", "90.00 %"]
+    rows = summarize([*GRID, *entries({"learning_rate": 0.9, "hidden": 300}, None)])
+    assert draw_dots(axes, rows, "hidden", "title", "note") is axes
+    assert drawn(axes.lines) == [[[50, 4.2333]], [[200, 3.7]], [[50, 2.2]], [[200, 2.1]]]
+    assert [line.get_color() for line in axes.lines] == [BLUE, BLUE, BLUE, VERMILION]
+    assert (axes.get_title("left"), axes.get_xlabel()) == ("title", "hidden units")
+    assert written(axes) == [("note", 0, 11, GRAY)]
+    assert axes.get_ylim() == pytest.approx((5, 2 / 1.25))  # around 95.6 to 98 % of single networks
 
 
 @pytest.mark.parametrize(
-    "found",
+    ("name", "values", "scale", "shown"),
     [
-        entries({}, 90, 91),
-        entries({"hidden": 5}, 90) + entries({"hidden": 10}, None),
-        entries({"hidden": 5}, 99, 100) + entries({"hidden": 10}, 90, 91),  # 0.7 around 0.5 percent wrong
-        GRID,
-        entries({"hidden": 5, "epochs": 1}, 50) + entries({"hidden": 5, "epochs": 2}, 60),
-        entries({"loss": "a"}, 100) + entries({"loss": "b"}, 0),
-        entries({"hidden": 5}, 90) + entries({"hidden": (3, 4)}, 91),
-        entries({}, 98) + entries({"scale": 0.0}, 97),
-        [
-            e
-            for i in range(30)
-            for e in entries({"a": i, "b": i * i % 7, "c": i / 7, "d": 1.0 * i, "e": -i}, 90 + i / 9)
-        ],
-        [e for i in range(30) for e in entries({"hidden": i + 1, "momentum": 0.1}, 90)],
+        ("rate", [0.1, 1], "log", ["0.1", "1"]),
+        ("rate", [0.11, 1], "linear", ["0.11", "1"]),
+        ("rate", [0, 0.9], "linear", ["0", "0.9"]),
+        ("epochs", [1, 10], "linear", ["1", "10"]),
+        ("rate", range(1, 11), "log", ["1", "2", "3", "4", "5", "6", "7", "8", "9", "10"]),
+        ("rate", range(1, 12), "log", ["0.1", "1", "10", "100"]),  # too many to name each
     ],
 )
-def test_each_kind_of_sweep_has_a_picture(found: list[Entry], tmp_path: Path) -> None:
-    save_sweep_picture(tmp_path / "sweep.png", summarize(found), 1000)
-    height, width, _ = imread(tmp_path / "sweep.png").shape
-    assert 150 < height < 3000
-    assert 500 < width < 3000
+def test_a_setting_of_numbers_has_an_axis_that_suits_it(
+    axes: Axes, name: str, values: Sequence[float], scale: str, shown: list[str]
+) -> None:
+    draw_dots(axes, summarize([entry for value in values for entry in entries({name: value}, 90)]), name)
+    assert (axes.get_xscale(), ticks(axes.get_xticklabels())) == (scale, shown)
+    assert list(axes.get_xticks(minor=True)) == []
+
+
+def test_settings_that_are_no_numbers_are_ranked(axes: Axes) -> None:
+    found = [entry for i in range(22) for entry in entries({"loss": f"{i}"}, 90 - i, 92 - i)]
+    assert draw_ranking(axes, summarize([*found, *entries({"loss": "a"}, None)]), "note") is axes
+    assert ticks(axes.get_yticklabels()) == [f"loss={i}" for i in range(20)]
+    assert [text[:1] for text in written(axes)] == [*((f"{91 - i}.00 %",) for i in range(20)), ("note",)]
+    places: list[Any] = list(axes.texts[:20])
+    assert [text.xy for text in places] == [(1, i) for i in range(20)]
+    assert bars(axes)[1] == [[[88.5858, 1], [91.4142, 1]]]  # 89 and 91: 90 with the deviation root of 2
+    colors = [curve.lines[0].get_color() for curve in axes.containers]  # type: ignore[attr-defined]
+    assert colors == [VERMILION] + [BLUE] * 19
+    assert (axes.get_ylim(), axes.get_xlabel()) == ((19.5, -0.5), "accuracy in percent")
+    assert axes.get_title("left") == "Settings, the best first"
+
+
+def product(**values: Sequence[Any]) -> list[Entry]:
+    """A network for each combination of the values."""
+    combinations = [dict(zip(values, one, strict=True)) for one in itertools.product(*values.values())]
+    return [entry for i, one in enumerate(combinations) for entry in entries(one, 90 + i / 9)]
+
+
+NOTE = "1,000 held-out digits"
+CURVES, MAP, RANKING = (partial(draw, note=NOTE) for draw in (draw_curves, draw_map, draw_ranking))
+DOTS = partial(draw_dots, across="a", title="26 settings, the best in orange", note=NOTE)
+NOTE_OF_THREE = f"mean ± standard deviation of 3 networks, {NOTE}"
+
+
+@pytest.mark.parametrize(
+    ("found", "draws", "size"),
+    [
+        (entries({}, 90), [RANKING], (7.2, 1.56)),
+        (product(a=[1, 2]) + entries({"a": 3}, None), [partial(CURVES, across="a")], (7.2, 4.8)),
+        (product(loss="ab"), [RANKING], (7.2, 1.92)),
+        (product(hidden=[5, (3, 4)]), [RANKING], (7.2, 1.92)),
+        (entries({"a": 1, "b": 2}, 98) + entries({"a": 2}, 97), [RANKING], (7.2, 1.92)),
+        (product(epochs=[1, 2], a=[0, 0.5]), [partial(CURVES, across="epochs")], (7.2, 4.8)),
+        (GRID, [partial(draw_map, note=NOTE_OF_THREE)], (6, 3)),
+        (product(a=range(12), loss="abc"), [MAP], (14.2, 3.7)),
+        (product(a=range(13), b=[1, 2]), [DOTS, partial(draw_dots, across="b")], (7, 4)),
+        (
+            [e for i in range(26) for e in entries(dict.fromkeys("abcde", i), 90 + i / 9)],
+            [DOTS, *(partial(draw_dots, across=name) for name in "bcd")],
+            (13, 4),
+        ),
+    ],
+)
+def test_each_kind_of_sweep_has_a_picture(
+    found: list[Entry], draws: list[Callable[..., Axes]], size: tuple[float, float], tmp_path: Path
+) -> None:
+    rows = summarize(found)
+    save_sweep_picture(tmp_path / "sweep.png", rows, 1000)
+    save_picture(tmp_path / "same.png", *(partial(draw, rows=rows) for draw in draws), size=size)
+    assert (tmp_path / "sweep.png").read_bytes() == (tmp_path / "same.png").read_bytes()
