@@ -191,7 +191,7 @@ def _asked(arguments: list[str], base: Recipe, *, is_named: bool) -> "tuple[Reci
             found = parse_choices(argument)
             if twice := given.keys() & found:
                 raise RunError(
-                    f"{min(twice)} is given twice; write all its values at once, as in {argument},..."
+                    f"{min(twice)} is given twice; write all its values at once, with commas between"
                 )
             given |= found
             continue

@@ -9,24 +9,37 @@ from commands import call
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import write_csv
+from mnist_mlp.report.text import Terminal, digits_text
 
 pytestmark = pytest.mark.usefixtures("alone")
 
 
-def test_it_tells_the_labels_the_form_and_what_looks_wrong(few_test_digits: Digits) -> None:
-    write_csv(Digits(255 - few_test_digits.images, few_test_digits.labels), "mine.csv")
-    counts = np.bincount(few_test_digits.labels).tolist()
+def test_it_tells_the_labels_the_form_and_what_looks_wrong(run: Path, few_test_digits: Digits) -> None:
+    images, labels = 255 - few_test_digits.images, few_test_digits.labels
+    write_csv(Digits(images, labels), "mine.csv")
+    form = "commas between cells, no header line, label in the first column"
+    counts = np.bincount(labels).tolist()
     shown = call("check", "mine.csv")
     assert shown.code == 0
-    assert shown.out.startswith("mine.csv: 200 digits; ")
-    assert ", ".join(f"{digit}: {count}" for digit, count in enumerate(counts)) in shown.out
-    assert f"labels {' '.join(map(str, few_test_digits.labels[:8]))}:\n" in shown.out
-    assert "inverted" in shown.err
+    assert shown.out == (
+        f"mine.csv: 200 digits; {form}\n"
+        f"labels  {', '.join(f'{digit}: {count}' for digit, count in enumerate(counts))}\n"
+        "the first digits, with the labels 7 2 1 0 4 1 4 9:\n"
+        f"{digits_text(list(images[:8]), Terminal(80, 'blocks'))}\n"
+    )
     facts = json.loads(call("check", "mine.csv", "--json").out)
-    assert (facts["digits"], facts["labels"], len(facts["warnings"])) == (200, counts, 1)
-    assert call("check", Path("none.csv")).line.startswith("none.csv: ")
+    (warning,) = facts.pop("warnings")
+    assert facts == {"digits": 200, "form": form, "labels": counts}
+    assert "they may be inverted (dark ink on light paper)" in warning
+    assert " ".join(shown.err.split()) == f"warning: {warning}"
+    assert call("evaluate", run, "--test-csv", "mine.csv").err == shown.err
+    assert call("check", Path("none.csv")).line == (
+        "none.csv: cannot be read: No such file or directory; check the path"
+    )
 
 
 def test_a_name_cannot_write_over_the_line_that_tells_it(few_test_digits: Digits) -> None:
     write_csv(few_test_digits, "mine.csv\ryours.csv")
-    assert call("check", "mine.csv\ryours.csv").out.startswith(r"mine.csv\ryours.csv: 200 digits; ")
+    shown = call("check", "mine.csv\ryours.csv", terminal=True)
+    assert shown.out.startswith(r"mine.csv\ryours.csv: 200 digits; ")
+    assert r"mine.csv\ryours.csv" in shown.err  # the progress of reading it

@@ -4,47 +4,64 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import call
+
+from mnist_mlp.report.scorecard import Mistake, Scorecard
 
 pytestmark = pytest.mark.usefixtures("alone")
 
 
-@pytest.fixture(scope="module")
-def other(tmp_path_factory: pytest.TempPathFactory, csvs: list[object]) -> Path:
-    """The folder of a run with fewer hidden units than the fixture `run`, for reading only."""
-    folder = tmp_path_factory.mktemp("other") / "few"
-    asked = ["--hidden", 4, "--validation", 50, "--seed", 3, "--epochs", 1, "--out", folder]
-    assert call("train", *csvs, *asked).code == 0
-    return folder
+def write_run(folder: str, wrong: set[int], digits: str = "ab", **settings: object) -> None:
+    """A run's folder with the scorecard of a network that takes some of 100 zeros for a one."""
+    confusion = np.zeros((10, 10), np.int64)
+    confusion[0, :2] = 100 - len(wrong), len(wrong)
+    mistakes = tuple(Mistake(index, 0, 1, 0.5) for index in sorted(wrong))
+    Path(folder).mkdir()
+    card = Scorecard(confusion, mistakes, settings, 1, {"test.csv": digits * 32})
+    Path(folder, "scorecard.json").write_text(card.to_json())
 
 
-def test_two_runs_are_shown_with_what_differs_and_whether_it_is_chance(run: Path, other: Path) -> None:
-    Path("a").symlink_to(run)
-    Path("b").symlink_to(other)
+def test_two_runs_are_shown_with_what_differs_and_whether_it_is_chance() -> None:
+    # 10 digits only a got right, 2 only b: p = 2 x (1 + 12 + 66) / 4096. Wilson's intervals of 97 and 89 %.
+    write_run("a", {0, 1, 50}, hidden=[30, 20], epochs=5, name="book")
+    write_run("b", {50, *range(2, 12)}, hidden=4, epochs=5, name="book")
     shown = call("compare", "b", "a")
     assert (shown.code, shown.err) == (0, "")
-    lines = shown.out.splitlines()
-    assert lines[0].split() == ["run", "accuracy", "95", "%", "interval"]
-    assert [line.split()[0] for line in lines[1:3]] == ["a", "b"]  # the best first
-    assert "what differs:\n  a: hidden=30, epochs=5\n  b: hidden=4, epochs=1\n" in shown.out
-    assert lines[-1].endswith("(McNemar's exact test)")
-    assert "that is more than chance: p = " in " ".join(lines[-2:])
-
-    found = json.loads(call("compare", "a", "b", "--json", "--csv", "table.csv").out)
-    assert [each["run"] for each in found["runs"]] == ["a", "b"]
-    card = json.loads((run / "scorecard.json").read_text())
-    assert found["runs"][0]["accuracy"] == card["accuracy"]
-    assert [found["runs"][0][end] for end in ("low", "high")] == card["confidence_interval"]
-    assert 0 < found["difference"]["p"] < 0.05
+    assert shown.out == (
+        "run  accuracy       95 % interval\n"
+        "  a   97.00 %  91.55 % to 98.97 %\n"
+        "  b   89.00 %  81.37 % to 93.75 %\n"
+        "\nwhat differs:\n  a: hidden=30,20\n  b: hidden=4\n"
+        "\nonly a got 10 digits right, only b 2; that is more than chance: p = 0.039\n"
+        "  (McNemar's exact test)\n"
+    )
+    written = call("compare", "a", "b", "--json", "--csv", "table.csv")
+    assert written.err == "written to table.csv\n"
+    found = json.loads(written.out)
+    assert [(one["run"], one["accuracy"]) for one in found["runs"]] == [("a", 0.97), ("b", 0.89)]
+    assert found["difference"]["p"] == pytest.approx(2 * 79 / 4096)
+    assert " ".join(shown.out.split()).endswith(f" {found['difference']['sentence']}")
     with Path("table.csv").open(newline="") as file:
-        assert [row["run"] for row in csv.DictReader(file)] == ["a", "b"]
+        assert [(row["run"], row["accuracy"]) for row in csv.DictReader(file)] == [
+            ("a", "0.97"),
+            ("b", "0.89"),
+        ]
 
 
-def test_runs_on_other_digits_are_told_apart(run: Path, other: Path, test_csv: Path) -> None:
-    assert call("evaluate", run, "--test-csv", test_csv, "--out", "scored").code == 0
-    shown = call("compare", run, other, "scored", "--json")
-    assert [each["data"] for each in json.loads(shown.out)["runs"]] in (list("ABA"), list("AAB"))
-    text = call("compare", other, "scored").out
-    assert "not the same data:\n  A: 200 digits scored, of " in text
-    assert "p = " not in text
+def test_runs_on_other_digits_are_told_apart_and_only_two_on_the_same_are_tested() -> None:
+    for name, digits in (("a", "ab"), ("b", "cd"), ("c", "ab")):
+        write_run(name, {1}, digits)
+    shown = call("compare", "a", "b", "c")
+    heading, *rows = (line.split() for line in shown.out.splitlines())
+    assert (heading[-1], [row[-1] for row in rows[:3]]) == ("data", ["A", "B", "A"])
+    assert shown.out.endswith(
+        "\nnot the same data:\n  A: 100 digits scored, of test.csv abababab\n"
+        "  B: 100 digits scored, of test.csv cdcdcdcd\n"
+    )
+    assert json.loads(call("compare", "a", "b", "--json").out)["difference"] is None
+    assert call("compare", "a", "c").out.endswith(
+        "\n\nonly a got 0 digits right, only c 0; "
+        "chance alone may explain that: p = 1\n  (McNemar's exact test)\n"
+    )

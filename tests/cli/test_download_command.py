@@ -52,10 +52,14 @@ def archives() -> Path:
 
 def test_without_the_network_the_digits_of_the_program_will_do(mirror: Mirror) -> None:
     csvs = [str(Path("data", name)) for name in ("mnist_train.csv", "mnist_test.csv")]
-    for arguments in ([], ["--data-dir", "data", "--mirror", mirror.url]):  # made, then found and checked
-        made = call("download", *arguments, "--json")
-        assert (made.code, json.loads(made.out)) == (0, csvs)
-    assert [Path(path).stat().st_size for path in csvs] == [109_575_994, 18_289_443]  # the published ones'
+    made = call("download", terminal=True)
+    assert (made.code, made.out.splitlines()) == (0, csvs)
+    assert all(Path(path).name in made.err for path in csvs)  # the progress
+    before = [Path(path).stat() for path in csvs]
+    assert [status.st_size for status in before] == [109_575_994, 18_289_443]  # the published ones'
+    checked = call("download", "--data-dir", "data", "--mirror", mirror.url, "--json")
+    assert (checked.code, json.loads(checked.out), checked.err) == (0, csvs, "")
+    assert [Path(path).stat().st_mtime_ns for path in csvs] == [status.st_mtime_ns for status in before]
     assert mirror.asked == []
 
 
@@ -88,15 +92,31 @@ def test_other_commands_fetch_what_they_need(mirror: Mirror, monkeypatch: pytest
     assert mirror.asked == []
 
 
-@pytest.mark.parametrize("value", ["0", "no", "false", "off", ""])
-def test_offline_can_be_switched_off_in_the_environment(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "command",
+    [
+        "download",
+        *(
+            f"{each} --data-dir none"
+            for each in ("download", "train", "sweep hidden=5", "show-digit", "evaluate RUN")
+        ),
+    ],
+)
+def test_each_command_may_be_offline_or_ask_a_mirror(
+    command: str, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = "ftp://127.0.0.1/: a mirror's address starts with http:// or https://"  # before any is asked
-    monkeypatch.setenv("MNIST_MLP_OFFLINE", value)
-    assert call("download", "--data-dir", "none", "--mirror", "ftp://127.0.0.1/").line == refused
+    asked = [run if word == "RUN" else word for word in command.split()]
+    for value in ("0", "no", "false", "off", ""):
+        monkeypatch.setenv("MNIST_MLP_OFFLINE", value)
+        assert call(*asked, "--mirror", "ftp://127.0.0.1/").err.endswith(f"mnist-mlp: {refused}\n")
     monkeypatch.setenv("MNIST_MLP_MIRROR", "ftp://127.0.0.1/")
-    assert refused in call("show-digit", "--data-dir", "none").err
+    assert call(*asked).err.endswith(f"mnist-mlp: {refused}\n")
+    offline = call(*asked, "--offline")
+    assert (offline.code, "ftp" in offline.err) == (1, False)
     monkeypatch.setenv("MNIST_MLP_OFFLINE", "yes")
-    assert "ftp" not in call("show-digit", "--data-dir", "none").line
+    assert call(*asked) == offline
+    assert list(Path().iterdir()) == []
 
 
 def test_a_download_that_fails_leaves_no_folder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from networks import content
 
 from mnist_mlp.cli.exits import exit_cleanly
 from mnist_mlp.digits.images import Digits
+from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.trainer import train
@@ -76,6 +77,29 @@ def test_a_signal_at_any_other_time_ends_a_command(
     assert signal.getsignal(number) == before
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (MnistMlpError("a\x1b.csv: is empty"), r"a\x1b.csv: is empty"),
+        (FileNotFoundError(2, "No such file or directory", "a.csv"), "a.csv: No such file or directory"),
+    ],
+)
+def test_what_a_person_can_cause_is_one_line(
+    error: Exception, line: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def command() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ended:
+        exit_cleanly(command)()
+    assert (ended.value.code, capsys.readouterr().err) == (1, f"mnist-mlp: {line}\n")
+
+
+def test_a_defect_is_not_hidden() -> None:
+    with pytest.raises(TypeError):
+        exit_cleanly(lambda: None)("an argument")
+
+
 @posix
 def test_ctrl_c_while_the_program_still_loads_ends_it_quietly() -> None:
     interrupted_import = """
@@ -98,7 +122,7 @@ def test_too_little_memory_is_said(csvs: list[object]) -> None:
     Path("huge.toml").write_text("hidden = [10000, 10000]\n")
     limit = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))"
     shown = end(start("train", *csvs, "--recipe", "huge.toml", "--out", "run", "--quiet", code=limit))
-    assert shown.line.startswith("not enough memory; choose fewer hidden units, smaller batches")
+    assert shown.line == "not enough memory; choose fewer hidden units, smaller batches or fewer digits"
 
 
 @posix

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from commands import call
+from commands import Outcome, call
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -26,18 +26,38 @@ def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
 
 def test_it_is_opened_in_the_browser_where_there_is_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
-    monkeypatch.setattr("webbrowser.open", opened.append)
-    shown = call("report", run, "--out", "a page.html", "--open")
-    assert opened == [Path("a page.html").absolute().as_uri()]
-    assert shown.code == 0
-    assert "no browser could be opened; open the file yourself" in shown.err
+    answers = [False, True]
+
+    def browser(uri: str) -> bool:
+        opened.append(uri)
+        return answers.pop()
+
+    monkeypatch.setattr("webbrowser.open", browser)
+    for note in ("", "no browser could be opened; open the file yourself\n"):
+        assert call("report", run, "--out", "a page.html", "--open") == Outcome(0, "a page.html\n", note)
+    assert opened == [Path("a page.html").absolute().as_uri()] * 2
 
 
-def test_other_digits_than_those_scored_are_refused(run: Path, test_csv: Path) -> None:
+def test_the_digits_are_those_scored_wherever_they_are(
+    run: Path, test_csv: Path, csv_files: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
     shutil.copytree(run, "run")
     plan = json.loads(Path("run/run.json").read_text())
-    plan["places"]["train_csv"] = str(test_csv)
-    Path("run/run.json").write_text(json.dumps(plan))
     before = Path("run/report.html").read_bytes()
-    assert "was scored on other digits" in call("report", "run").line
+
+    def report(*options: object, **places: str) -> Outcome:
+        Path("run/run.json").write_text(json.dumps({**plan, "places": places}))
+        return call("report", "run", *options)
+
+    assert report(train_csv=str(test_csv), test_csv=str(test_csv)).line == (
+        "run: was scored on other digits; name them with --data-dir"
+    )
     assert Path("run/report.html").read_bytes() == before
+    monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")  # nothing is downloaded into a folder that a run names
+    gone = Path("gone").absolute()
+    assert report(data_dir=str(gone)).line.startswith(f"{gone}: there is no such folder; ")
+    Path("mnist").mkdir()
+    shutil.copy(csv_files[1], "mnist/mnist_test.csv")
+    assert report(train_csv=str(csv_files[0]), data_dir=str(gone)).line.startswith(f"{gone}: ")
+    line = report("--data-dir", "mnist", train_csv=str(csv_files[0]), data_dir=str(gone)).line
+    assert line == "run: was scored on other digits; name them with --data-dir"  # by the file's name

@@ -3,16 +3,18 @@
 import re
 from contextlib import redirect_stderr
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from cards import MORE
 from commands import Stream
 
 from mnist_mlp.cli.progress import NetworksReport, TrainingReport
 from mnist_mlp.cli.scores import show_repeated_scorecard, show_scorecard, show_sweep
 from mnist_mlp.cli.screen import Screen
 from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
-from mnist_mlp.report.sweeps import Row
+from mnist_mlp.report.sweeps import AS_GOOD, Row
 from mnist_mlp.runs.job import Job, Result
 from mnist_mlp.training.history import EpochRecord
 from mnist_mlp.training.recipe import Recipe
@@ -22,38 +24,68 @@ pytestmark = pytest.mark.usefixtures("alone")
 Captured = pytest.CaptureFixture[str]
 
 
-def card(correct: int, confusions: dict[tuple[int, int], int], seed: int = 1) -> Scorecard:
+def card(correct: int, confusions: dict[tuple[int, int], int], **facts: Any) -> Scorecard:
     """A scorecard of ones that were right, and of pairs of label and answer, by how often they came."""
     confusion = np.zeros((10, 10), np.int64)
     confusion[1, 1] = correct
     for pair, times in confusions.items():
         confusion[pair] = times
-    return Scorecard(confusion, (), seed=seed, seconds={"load": 100.0, "train": 2.5, "score": 300.0})
+    return Scorecard(confusion, (), seconds={"load": 100.0, "train": 2.5, "score": 300.0}, **facts)
+
+
+def printed(capsys: Captured) -> list[str]:
+    """The lines on standard output, with single spaces."""
+    return [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
 # Scorecards
 
 
-def test_a_scorecard_shows_counts_scores_and_confusions(capsys: Captured) -> None:
-    # 90 of 100 right. Answer 1: 90 of 92 right; ones: 90 of 97 found. Wilson: 82.56 % to 94.48 %.
-    show_scorecard(Screen(), card(90, {(1, 7): 6, (1, 3): 1, (4, 1): 2, (4, 9): 1}))
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines[:2] == [
+def test_a_scorecard_shows_counts_scores_confusions_and_what_else_is_known(capsys: Captured) -> None:
+    # 90 of 100 right. Answer 1: 90 of 92 right; ones: 90 of 94 found. Wilson: 82.56 % to 94.48 %.
+    wrong = {(1, 7): 3, (4, 1): 2, (1, 3): 1, (4, 9): 1, (5, 6): 1, (8, 0): 1, (9, 4): 1}
+    show_scorecard(Screen(), card(90, wrong))
+    alone = printed(capsys)
+    assert alone == [
         "accuracy 90.00 % (95 % confidence interval 82.56 % to 94.48 %)",
         "90 of 100 digits right, 10 wrong",
+        "",
+        "digit precision recall F1 digits",
+        "0 0.00 % - 0.00 % 0",
+        "1 97.83 % 95.74 % 96.77 % 94",
+        "2 - - - 0",
+        "3 0.00 % - 0.00 % 0",
+        "4 0.00 % 0.00 % 0.00 % 3",
+        "5 - 0.00 % 0.00 % 1",
+        "6 0.00 % - 0.00 % 0",
+        "7 0.00 % - 0.00 % 0",
+        "8 - 0.00 % 0.00 % 1",
+        "9 0.00 % 0.00 % 0.00 % 1",
+        "",
+        "most often taken for another: 1 as 7 (3), 4 as 1 (2), 1 as 3 (1), 4 as 9 (1), 5",
+        "as 6 (1), 8 as 0 (1)",
     ]
-    assert lines[3] == "digit precision recall F1 digits"
-    assert lines[5] == "1 97.83 % 92.78 % 95.24 % 97"
-    assert lines[8] == "4 - 0.00 % 0.00 % 3"
-    assert lines[-1] == "most often taken for another: 1 as 7 (6), 4 as 1 (2), 1 as 3 (1), 4 as 9 (1)"
+    show_scorecard(Screen(), card(90, wrong, more=MORE))
+    assert printed(capsys) == [
+        *alone,
+        "not sure of 3 digits; of the others 75.00 % right; of images that are no digits",
+        "70.50 % refused",
+        "",
+        "accuracy in percent on changed digits, by the amount of the change",
+        "rotated, degrees 5: 90.0 10: 80.0",
+        "blurred, pixels 0.5: 70.0",
+    ]
+    show_scorecard(Screen(), card(90, {}, more={"answers": {**MORE["answers"], "answered": 0}}))
+    assert printed(capsys)[14:] == [
+        "not sure of 3 digits; of the others - right"
+    ]  # none is taken for another
 
 
 def test_several_scorecards_show_their_mean_spread_and_training_times(capsys: Captured) -> None:
     # 90, 92 and 97 %: mean 93 %, sample standard deviation sqrt((9 + 1 + 16) / 2) = 3.61.
-    cards = [card(right, {(1, 7): 100 - right}, seed) for seed, right in ((7, 90), (8, 92), (9, 97))]
+    cards = [card(right, {(1, 7): 100 - right}, seed=seed) for seed, right in ((7, 90), (8, 92), (9, 97))]
     show_repeated_scorecard(Screen(), RepeatedScorecard(cards))
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert lines == [
+    assert printed(capsys) == [
         "mean accuracy 93.00 %, standard deviation 3.61 %, 3 seeds",
         "",
         "seed accuracy wrong training",
@@ -64,32 +96,101 @@ def test_several_scorecards_show_their_mean_spread_and_training_times(capsys: Ca
 
 
 def test_of_many_settings_the_best_twenty_are_shown(capsys: Captured) -> None:
-    rows = [Row({"hidden": count}, [0.9 - count / 1000], 0, 1.0) for count in range(1, 24)]
+    rows = [Row({"learning_rate": i}, [0.9 - i / 1000], 0, 1.0) for i in range(1, 24)]
     show_sweep(Screen(), rows, RepeatedScorecard([card(90, {(1, 7): 10})]))
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
-    assert [line.split()[0] for line in lines[1:21]] == [str(count) for count in range(1, 21)]
-    assert lines[21] == "and 3 more, which are in scorecard.md"
-    assert lines[-1] == "the best, hidden=1, on the test digits: 90.00 %"
+    assert printed(capsys) == [
+        "learning",
+        "rate mean deviation networks time",
+        "1 89.90 % - 1 1.0 s best",
+        *[f"{i} {90 - i / 10:.2f} % - 1 1.0 s" for i in range(2, 21)],
+        "and 3 more, which are in scorecard.md",
+        "",
+        "one network a setting does not show how much chance matters; --repeats 3 does",
+        "",
+        "the best, learning_rate=1, on the test digits: 90.00 %",
+    ]
+
+
+def test_settings_as_good_as_the_best_are_explained_and_chance_where_it_is_known(capsys: Captured) -> None:
+    # The deviations are 1.41 and 2.83 %, so that 2 standard errors of the difference are 4.47 %.
+    rows = [
+        Row({}, [0.92, 0.90], 0, 2.0),
+        *[Row({"hidden": 5}, [mean, mean - 0.04], 0, 1.0) for mean in (0.92, 0.88)],
+    ]
+    cards = [card(90, {(1, 7): 10}), card(92, {(1, 7): 8})]
+    for shown, explained in ((rows, [AS_GOOD, ""]), (rows[::2], [])):
+        show_sweep(Screen(), shown, RepeatedScorecard(cards))
+        lines = printed(capsys)
+        assert lines[1] == "recipe 91.00 % 1.41 % 2 2.0 s best"
+        assert lines[len(shown) + 1 :] == [
+            "",
+            *explained,
+            "the best, the recipe unchanged, on the test digits: 91.00 % ± 1.41 %",
+        ]
 
 
 # Progress
 
 
+def record(epoch: int, seconds: float, held_out: float | None = None) -> EpochRecord:
+    loss = None if held_out is None else 0.5
+    return EpochRecord(epoch, 0.3, 0.12344, 0.93804, loss, held_out, seconds)
+
+
 def test_each_epoch_has_a_line_with_the_time_that_is_left(capsys: Captured) -> None:
     with TrainingReport(Screen(), show_card=False) as report:
         report.on_start(Recipe(epochs=4000), [])
-        report.on_epoch(EpochRecord(1, 0.3, 0.12344, 0.93804, None, None, 2.0))
-        report.on_start(Recipe(epochs=3, hidden=30), [EpochRecord(1, 0.3, 0.1, 0.9, None, None, 2.0)])
-        report.on_epoch(EpochRecord(2, 0.3, 0.12344, 0.93804, 0.5, 0.91, 4.0))
+        report.on_epoch(record(1, 2.0))
+        report.on_start(Recipe(epochs=3, hidden=30), [record(1, 2.0)])
+        report.on_epoch(record(2, 4.0, 0.91))
         report.on_epoch(EpochRecord(3, 0.3, 0.1, 1.0, 0.5, 0.92, 4.0))
-    assert capsys.readouterr().err.splitlines() == [
+        report.on_start(Recipe(name="my", epochs=13, hidden=5, seed=7), [record(1, 100.0), record(2, 100.0)])
+        for epoch in range(3, 13):
+            report.on_epoch(record(epoch, 1.0))
+        report.on_start(Recipe(epochs=1), [])
+        report.on_card(card(90, {}))
+    out, err = capsys.readouterr()
+    assert out == ""
+    lines = err.splitlines()
+    assert lines[:7] == [
         "training for 4000 epochs, recipe tutorial, random seed 1",
         "epoch    1/4000  loss 0.1234  train 93.80 %  2.0 s, 2:13:18 left",  # 3999 times 2 s
         "going on after epoch 1 of 3 epochs, recipe tutorial with hidden 30, random seed",
         "  1",
         "epoch 2/3  loss 0.1234  train 93.80 %  held out 91.00 %  4.0 s, 0:03 left",  # the mean of 2 and 4 s
         "epoch 3/3  loss 0.1000  train 100.00 %  held out 92.00 %  4.0 s",
+        "going on after epoch 2 of 13 epochs, recipe my, random seed 7",
     ]
+    assert lines[-3:] == [  # of the last ten epochs one took 100 s, then none
+        "epoch 11/13  loss 0.1234  train 93.80 %  1.0 s, 0:22 left",
+        "epoch 12/13  loss 0.1234  train 93.80 %  1.0 s, 0:01 left",
+        "training for 1 epoch, recipe tutorial, random seed 1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("patience", "kept"),
+    [
+        (0, "91.00 % of 1,050 training digits right"),
+        (2, "92.00 % of 1,050 training digits right after epoch 2, whose weights are kept"),
+    ],
+)
+def test_the_scorecard_ends_with_the_held_out_digits(patience: int, kept: str, capsys: Captured) -> None:
+    one = card(90, {(1, 7): 10})
+    show_scorecard(Screen(), one)
+    expected = capsys.readouterr().out
+    with TrainingReport(Screen(), show_card=True) as report:
+        report.on_start(Recipe(validation=1050, patience=patience), [record(1, 1.0, 0.90)])
+        for epoch, held_out in ((2, 0.92), (3, 0.91)):
+            report.on_epoch(record(epoch, 1.0, held_out))
+        report.on_card(one)
+    out, err = capsys.readouterr()
+    assert out == f"{expected}\nheld out: {kept}\n"
+    assert err.endswith("left\n\n")
+    with TrainingReport(Screen(), show_card=True) as report:
+        report.on_epoch(record(1, 1.0))
+        report.on_card(one)
+    assert capsys.readouterr().out == expected
 
 
 def test_each_of_several_networks_has_a_line(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -116,14 +217,17 @@ def lines_sent(text: str) -> list[str]:
     return [line.rstrip() for line in re.split("[\r\n]", re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", text))]
 
 
-def test_the_bar_of_several_networks_counts_the_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_bar_of_several_networks_counts_the_done_and_the_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("NO_COLOR", "1")
     terminal = Stream(terminal=True)
-    with redirect_stderr(terminal), NetworksReport(Screen(), 3) as report:
+    with redirect_stderr(terminal), NetworksReport(Screen(), 4, done=1) as report:
         for seed in (1, 2):
             job = Job(Recipe(seed=seed), Path(f"run/seed-{seed}"))
             report.on_done(job, TrainingError("its loss is not finite"))
-    assert any(line.endswith("0:00 left, 2 failed") for line in lines_sent(terminal.text()))
+    bars = [line for line in lines_sent(terminal.text()) if line.startswith("networks ")]
+    assert bars[0] == f"networks {'━' * 5}"
+    assert bars[-1] == f"networks {'━' * 15}      0:00 left, 2 failed"
 
 
 def test_the_bar_of_a_long_training_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -132,13 +236,20 @@ def test_the_bar_of_a_long_training_fits_into_80_columns(monkeypatch: pytest.Mon
     monkeypatch.setenv("TERM", "xterm-256color")
     terminal = Stream(terminal=True)
     with redirect_stderr(terminal), TrainingReport(Screen(), show_card=False) as report:
+        now[0] = 100.0  # the digits were read
         report.on_start(Recipe(epochs=600), [])
-        now[0] = 600.0
+        now[0] = 700.0
         report.on_progress(Progress(100, 59_904, 60_000, 0.938))
-    (bar,) = {line for line in lines_sent(terminal.text()) if "/s" in line}
-    # 59,904 samples in 600 s; another 500 epochs take 83 hours and 28 minutes.
-    assert re.fullmatch(r"epoch 100/600 .* 59,904/60,000 +100/s train 93\.80 % 83:28:\d\d left", bar)
-    assert len(bar) <= 80
+        now[0] = 800.0
+        report.on_epoch(record(100, 600.0))
+        now[0] = 1100.0
+        report.on_progress(Progress(101, 3_000, 60_000, 0.5))
+    bars = list(dict.fromkeys(line for line in lines_sent(terminal.text()) if "/s" in line))
+    # 59,904 samples in 600 s: 500.0016 epochs of 600.96 s are left. 3,000 in 300 s: 499.95 epochs of 6000 s.
+    assert len(bars) == 2
+    assert re.fullmatch(r"epoch 100/600 ━{7}╸ 59,904/60,000     100/s train 93\.80 % 83:28:02 left", bars[0])
+    assert re.fullmatch(r"epoch 101/600 ━{8}  3,000/60,000      10/s train 50\.00 % 833:15:00 left", bars[1])
+    assert max(map(len, bars)) <= 80
 
 
 def test_figures_are_whole_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, capsys: Captured) -> None:
@@ -172,11 +283,11 @@ def test_there_are_no_bars_where_they_are_not_wanted(monkeypatch: pytest.MonkeyP
     def shown(*, terminal: bool = True, quiet: bool = False) -> str:
         stream = Stream(terminal=terminal)
         with redirect_stderr(stream), Screen(quiet=quiet).progress() as told:
-            told("file.csv", 1000, 2000)
+            told("file\x1b.csv", 1000, 2000)
         return stream.text()
 
     monkeypatch.setenv("TERM", "xterm-256color")
-    assert "file.csv" in shown()
+    assert r"file\x1b.csv" in shown()
     assert shown(quiet=True) == ""
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert shown(terminal=False) == ""
@@ -184,21 +295,51 @@ def test_there_are_no_bars_where_they_are_not_wanted(monkeypatch: pytest.MonkeyP
     assert shown() == ""
 
 
-def test_notes_break_between_words_and_indented_lines_stay_whole(
-    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("started", "typed"),
+    [
+        ("/somewhere/mnist_mlp/__main__.py", '"my python/python3" -m mnist_mlp'),
+        ("my bin/mnist-mlp", '"my bin/mnist-mlp"'),
+        ("/gone/mnist-mlp", "mnist-mlp"),
+    ],
+)
+def test_commands_in_notes_are_spelled_as_the_program_was_started(
+    started: str, typed: str, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    Path("my bin").mkdir()
+    Path("my bin/mnist-mlp").touch()
+    monkeypatch.setattr("sys.argv", [started])
+    monkeypatch.setattr("sys.orig_argv", ["my python/python3"])
+    Screen().note("go on in my-mnist-mlp run, of mnist-mlp 1, with\n  mnist-mlp train --resume run")
+    assert capsys.readouterr().err == (
+        f"go on in my-mnist-mlp run, of mnist-mlp 1, with\n  {typed} train --resume run\n"
+    )
+
+
+@pytest.mark.parametrize(("columns", "width"), [(40, 39), (200, 79)])
+def test_notes_break_between_words_and_indented_lines_stay_whole(
+    columns: int, width: int, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
     screen = Screen()
-    monkeypatch.setattr("sys.argv", ["/somewhere/mnist_mlp/__main__.py"])
-    monkeypatch.setattr("sys.orig_argv", ["python3"])
-    screen.note("go on with\n  mnist-mlp train --resume run")
-    assert capsys.readouterr().err == "go on with\n  python3 -m mnist_mlp train --resume run\n"
-    screen.note("word " * 20 + "\n  " + "whole " * 20)
+    assert (screen.width, screen.narrow) == (columns, columns == 40)
+    words = "a " * ((width - 3) // 2) + "of 5 % b b"  # 5 and % stay together
+    screen.note(words + "\n  " + "whole " * 40)
     screen.warning("something may be wrong")
-    screen.result("a\x1b[2Jb " * 20)
+    screen.result("a\x1b[2Jb " * 40)
+    screen.paragraph(words, indent="  ")
     out, err = capsys.readouterr()
-    first, second, whole, warning = err.splitlines()
-    assert len(first) <= 79
-    assert second.startswith("  word")
-    assert whole.split() == ["whole"] * 20
-    assert warning == "warning: something may be wrong"
-    assert out == r"a\x1b[2Jb " * 20 + "\n"
+    first, second, *rest = err.splitlines()
+    assert [len(first), second] == [width - 1, "  5 % b b"]
+    assert rest == ["  " + "whole " * 40, "warning: something may be wrong"]
+    result, *paragraph = out.splitlines()
+    assert result == r"a\x1b[2Jb " * 40
+    assert [line[: len(line) - len(line.lstrip())] for line in paragraph[:2]] == ["  ", "    "]
+    assert max(map(len, paragraph)) <= width
+    assert " ".join(out.split("\n", 1)[1].split()) == words
+
+
+def test_a_screen_is_narrow_below_64_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    for columns in (63, 64):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        assert Screen().narrow is (columns == 63)

@@ -8,8 +8,10 @@ import shlex
 import shutil
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from commands import call, end, start
 from folders import RESULTS, files, models
@@ -18,8 +20,11 @@ from networks import content
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import write_csv
 from mnist_mlp.files.atomic import temporary_name
+from mnist_mlp.files.lock import locked
 from mnist_mlp.nn.network import Network
-from mnist_mlp.training.recipe import load_recipe
+from mnist_mlp.runs.grid import parse_choices, settings_to_try
+from mnist_mlp.runs.sweep import Sweep
+from mnist_mlp.training.recipe import RECIPES, load_recipe
 
 pytestmark = pytest.mark.usefixtures("data_dir")
 SMALL = ["--recipe", "fast", "epochs=1", "--validation", "100"]
@@ -44,13 +49,21 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     asked = "hidden=5,10", "learning_rate=0.2,0.5", "--repeats", 2, "--jobs", 2
     shown = call("sweep", *SMALL, *asked, "--out", "out")
     assert shown.code == 0
-    assert shown.err.startswith(
-        "recipe fast, 4 settings, 2 networks each, judged by 100 held-out training\n  digits\n"
+    begin, *lines, _, all_of_it, in_chosen, to_train, command = shown.err.replace(
+        "training\n  digits", "training digits"
+    ).splitlines()
+    assert begin == "recipe fast, 4 settings, 2 networks each, judged by 100 held-out training digits"
+    line = r"([1-8])/8  \d+\.\d\d %  \d+\.\d s  \d+:\d\d left  (hidden=.*) seed ([12])"
+    found = [re.fullmatch(line, text) for text in lines]
+    assert [match and match[1] for match in found] == list("12345678")
+    assert len({match and match.groups()[1:] for match in found}) == 8
+    assert f"{all_of_it} {in_chosen.strip()}" == (
+        "all of it is in out: scorecard.md, results.csv, sweep.png; the best networks in chosen"
     )
-    line = r"(?m)^([1-8])/8  \d+\.\d\d %  \d+\.\d s  \d+:\d\d left  (hidden=.*) seed ([12])$"
-    lines = re.findall(line, shown.err)
-    assert [line[0] for line in lines] == list("12345678")
-    assert len({line[1:] for line in lines}) == 8
+    assert (to_train, command) == (
+        "to train one like them:",
+        f"  mnist-mlp train --recipe {Path('out', 'chosen.toml')}",
+    )
     heading, *rows = shown.out.splitlines()[1:6]
     assert heading.split() == ["hidden", "rate", "mean", "deviation", "networks", "time"]
     assert rows[0].endswith("best")
@@ -71,13 +84,16 @@ def test_a_sweep_ends_with_a_table_a_picture_and_a_recipe() -> None:
     assert files(Path("out/chosen")) == of_seeds | {"scorecard.json", "scorecard.md"}
     above = {"sweep.json", "results.csv", "scorecard.md", "sweep.png", "chosen.toml"}
     assert {path.name for path in Path("out").iterdir() if path.is_file()} == above
+    assert "hidden=5,learning_rate=0.2/seed-1/mistakes.png" not in files(Path("out"))
+    plan = json.loads(Path("out/sweep.json").read_text())
+    places = {"train_csv": None, "test_csv": None, "data_dir": os.environ["MNIST_MLP_DATA"]}
+    assert (plan["repeats"], plan["places"]) == (2, places)
     first = f"| {best['hidden']} | {best['learning_rate']} | {means[0]:.2f} % |"
     page = Path("out/scorecard.md").read_text()
     assert first in page
     assert ", on 200 test digits.\n" in page
 
-    (command,) = re.findall(r"(?m)^  mnist-mlp (train .*)$", shown.err)
-    again = call(*shlex.split(command), "--quiet", "--out", "again")
+    again = call(*shlex.split(command)[1:], "--quiet", "--out", "again")
     assert again.code == 0
     assert "one network a setting" not in shown.out
     for command in ("evaluate", "report"):  # take the chosen network where the sweep is named
@@ -111,6 +127,18 @@ def test_json_and_csv_have_an_entry_for_each_network() -> None:
     assert "/4  " not in again.err
 
 
+def test_where_no_setting_can_be_trained_it_says_so() -> None:
+    job = Path("out/hidden=5/seed-1")
+    job.mkdir(parents=True)
+    recipe = replace(RECIPES["book"], epochs=1, validation=100)
+    Path("out/sweep.json").write_text(Sweep(recipe, settings=[{"hidden": 5}]).to_json())
+    (job / "failed.txt").write_text("its worker was lost\n")  # and is not tried again
+    line = call("sweep", "--resume", "out").line
+    assert line == "out: in each setting a network failed; failed.txt in its folder says why"
+    with Path("out/results.csv").open(newline="") as file:
+        assert [row["failed"] for row in csv.DictReader(file)] == ["its worker was lost"]
+
+
 def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_chosen() -> None:
     asked = "--recipe book epochs=1,2,30 learning_rate=3 hidden=5 --validation 100 --json --out out"
     shown = call("sweep", *asked.split())
@@ -119,6 +147,7 @@ def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_c
     assert {path.name for path in Path("out").glob("epochs=*")} == {"epochs=30", f"epochs={best}"}
     assert load_recipe("out/chosen.toml").epochs == best
     assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == best
+    assert "several seeds" not in call("evaluate", "out").err  # there is but one
 
 
 def test_a_recipe_file_may_hold_lists_and_tables() -> None:
@@ -138,15 +167,26 @@ def test_a_recipe_file_may_hold_lists_and_tables() -> None:
     assert load_recipe(str(out / "hidden=5" / "seed-1" / "recipe.toml")).learning_rate == 0.2
 
 
-def test_samples_of_a_range_say_how_they_are_drawn() -> None:
-    asked = "learning_rate=0.05..0.5 hidden=5..8 --samples 3 --json --out out"
-    shown = call("sweep", *SMALL, *asked.split())
-    assert "learning_rate: drawn evenly in its logarithm from 0.05 to 0.5\n" in shown.err
-    assert "hidden: drawn evenly from 5 to 8\n" in shown.err
+def test_samples_of_a_range_say_how_they_are_drawn(
+    mnist_train: Digits, few_test_digits: Digits, tmp_path: Path
+) -> None:
+    write_csv(mnist_train[:2101], tmp_path / "mnist_train.csv")
+    write_csv(few_test_digits, tmp_path / "mnist_test.csv")
+    asked = "learning_rate=0.05..0.5", "hidden=5..8", "epochs=1"
+    options = "--samples 3 --validation 2001 --data-dir . --json --out out"
+    shown = call("sweep", *asked, *options.split())
+    assert shown.err.startswith(
+        "learning_rate: drawn evenly in its logarithm from 0.05 to 0.5\nhidden: drawn evenly from 5 to 8\n"
+        "recipe tutorial, 3 settings, 1 network each, judged by 2,001 held-out training\n  digits\n1/3  "
+    )
+    assert shown.err.endswith(  # which has no use for that many held-out digits
+        "\nto train one like them with more of the training digits:\n"
+        f"  mnist-mlp train --recipe {Path('out', 'chosen.toml')} --validation 2000\n"
+    )
+    ranges = [choice for text in asked[:2] for choice in parse_choices(text).values()]
+    drawn = settings_to_try(ranges, 3, 1, np.random.default_rng(1))  # by the recipe's seed
     entries = json.loads(shown.out)
-    assert len(entries) == 3
-    assert all(0.05 <= entry["learning_rate"] <= 0.5 for entry in entries)
-    assert all(entry["hidden"] in {5, 6, 7, 8} for entry in entries)
+    assert [{name: entry[name] for name in ("learning_rate", "hidden")} for entry in entries] == drawn
 
 
 def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
@@ -165,6 +205,9 @@ def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
     assert len(models(Path("whole"))) == 4
     assert files(Path("parts")) == files(Path("whole"))
     assert call("sweep", *asked, "--part", "2/2", "--out", "whole").code == 0  # nothing is left to do
+    with locked("whole"):
+        shown = call("sweep", "--resume", "whole")
+    assert shown.line == "whole: is in use by another process; wait for it, or choose another folder"
     other = call("sweep", *asked, "momentum=0", "--part", "2/2", "--out", "parts")
     choice = "choose another folder, or go on with mnist-mlp sweep --resume parts"
     assert other.line == f"parts: holds a sweep; {choice}"
@@ -199,29 +242,6 @@ def test_a_sweep_goes_on_after_ctrl_c_and_leaves_nothing_behind() -> None:
     assert models(Path("out")) == models(Path("whole"))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ("learning_rate=fast", "learning_rate must be a number from 1e-09 to 1000, not 'fast'"),
-        ("", "there is nothing to try; name settings, as in learning_rate=0.1,0.2"),
-        (
-            "epochs=1,2 hidden=5 epochs=3",
-            "epochs is given twice; write all its values at once, as in epochs=3,",
-        ),
-        ("hidden=5 --part 3/2", "invalid value for --part: '3/2' is no part; write K/N, as 3/30"),
-        ("hidden=5 --validation 0", "invalid value for --validation: a sweep needs held-out digits to judge"),
-        ("hidden=5 --resume x", "--resume goes on with what was asked; leave out settings and --out"),
-        ("hidden=5 --dask tls://x --jobs 2", "--jobs counts workers here, and --dask uses those of a"),
-        ("center_inputs=true", "center_inputs needs biases = true"),
-    ],
-)
-def test_what_was_asked_wrongly_is_told_in_one_line(arguments: str, message: str) -> None:
-    shown = call("sweep", *arguments.split())
-    assert shown.code == 2
-    assert shown.err.splitlines()[-1].startswith(f"mnist-mlp: {message}")
-    assert not list(Path().rglob("sweep.json"))
-
-
 def test_what_is_in_the_way_is_told_in_one_line() -> None:
     Path("broken").mkdir()
     Path("broken/sweep.json").write_text("{")
@@ -229,7 +249,15 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     assert call("sweep", "--resume", "nowhere").line == (
         "nowhere: holds no sweep (no sweep.json); name a sweep's folder"
     )
-    assert call("sweep", "none.toml").line.startswith("none.toml: cannot be read: ")
+    assert (
+        call("sweep", "none.toml").line
+        == "none.toml: cannot be read: No such file or directory; check the path"
+    )
+    cluster = ["sweep", "hidden=5", "--validation", 100, "--dask", "what://192.0.2.1:1"]
+    assert (
+        "can run programs on all its machines; use tls://, or --insecure" in call(*cluster, "--out", "a").err
+    )
+    assert "--insecure" not in call(*cluster, "--insecure", "--out", "b").err
     shown = call("sweep", "hidden=5", "--out", "broken")
     assert shown.err.endswith("go on with mnist-mlp sweep --resume broken\n")
     shown = call("sweep", "hidden=5", "--validation", 400)

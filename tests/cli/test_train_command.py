@@ -1,6 +1,7 @@
 """`mnist-mlp train`: from digits to a run's folder, and on with it after a stop."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -12,6 +13,7 @@ from folders import RESULTS, files
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.errors import printable
 from mnist_mlp.files.lock import locked
 
 pytestmark = pytest.mark.usefixtures("alone")
@@ -26,36 +28,37 @@ def percent(share: float) -> str:
 # What it shows
 
 
-def test_training_shows_its_progress_and_ends_with_the_scorecard(trained: tuple[Path, Outcome]) -> None:
+def test_training_shows_its_progress_the_scorecard_and_what_comes_next(
+    trained: tuple[Path, Outcome], csv_files: tuple[Path, Path]
+) -> None:
     folder, shown = trained
     assert files(folder) == RESULTS
-    card = json.loads((folder / "scorecard.json").read_text())
-    low, high = map(percent, card["confidence_interval"])
-    heading = f"accuracy {percent(card['accuracy'])}  (95 % confidence interval {low} to {high})\n"
-    assert shown.out.startswith(heading)
-    assert shown.err.startswith(
-        "warning: there are only 400 training digits, where MNIST has 60,000: expect\n"
+    evaluated = call("evaluate", folder, "--test-csv", csv_files[1]).out.split("\n", 2)[2]
+    epochs = re.findall(
+        r"(?m)^epoch (\d)/5  loss \d\.\d{4}  train \d\d\.\d\d %  held out (\d\d\.\d\d %)  \d+\.\d s",
+        shown.err,
     )
-    assert shown.err.count("warning: ") == 1  # test digits may be few
-    begin = "training for 5 epochs, recipe tutorial with hidden 30, validation 50, random\n  seed 3\n"
-    assert begin in shown.err
-    epochs = re.findall(r"(?m)^epoch (\d)/5  loss \d\.\d{4}  train .* %  held out (\d\d\.\d\d %)", shown.err)
     assert [number for number, _ in epochs] == ["1", "2", "3", "4", "5"]
-    assert shown.out.endswith(f"\nheld out: {epochs[-1][1]} of 50 training digits right\n")
+    assert shown.out == f"{evaluated}\nheld out: {epochs[-1][1]} of 50 training digits right\n"
+    assert shown.err.startswith(  # test digits may be few
+        "warning: there are only 400 training digits, where MNIST has 60,000: expect\n  more mistakes\n"
+        "training for 5 epochs, recipe tutorial with hidden 30, validation 50, random\n  seed 3\nepoch 1/5"
+    )
     assert not re.search("[\x1b\r]", shown.out + shown.err)
     assert all(len(line) <= 80 for line in shown.out.splitlines())
 
-
-def test_the_end_of_a_run_says_what_comes_next(trained: tuple[Path, Outcome], test_csv: Path) -> None:
-    folder, shown = trained
-    ending = shown.err.split("all of it is in ")[1]
-    assert ending.startswith(f"{folder}:\n  report.html, scorecard.md, model.safetensors and pictures\n")
-    assert ending.endswith("a better recipe:\n  mnist-mlp train --recipe book\n")
-    hint = re.search(r"(?m)^  mnist-mlp (show-digit (\d+) .*)$", ending)
-    assert hint
-    digit = call(*shlex.split(hint[1]))
-    assert digit.out.startswith(f"{test_csv} {hint[2]}, label ")
-    assert "true digit" in digit.out
+    card = json.loads((folder / "scorecard.json").read_text())
+    hint = f"show-digit {card['mistakes'][0]['index']} --csv {csv_files[1]} --model {folder}"
+    assert shown.err.split("\n\n\n")[1] == (
+        f"all of it is in {folder}:\n  report.html, scorecard.md, model.safetensors and pictures\n"
+        f"the mistakes are in mistakes.png there; or see one at a time, as in\n  mnist-mlp {hint}\n"
+        "a better recipe:\n  mnist-mlp train --recipe book\n"
+    )
+    assert "true digit" in call(*shlex.split(hint)).out
+    plan = json.loads((folder / "run.json").read_text())
+    places = {"train_csv": str(csv_files[0]), "test_csv": str(csv_files[1]), "data_dir": None}
+    assert (plan["repeats"], plan["places"]) == (1, places)
+    assert 0 < card["seconds"]["load"] < 100
 
 
 def test_quiet_shows_the_scorecard_alone_and_json_is_for_programs(csvs: list[object]) -> None:
@@ -66,22 +69,40 @@ def test_quiet_shows_the_scorecard_alone_and_json_is_for_programs(csvs: list[obj
     again = call("train", *csvs, "--recipe", made / "recipe.toml", "--json", "--out", "again")
     card = json.loads(again.out)
     assert card == json.loads(Path("again", "scorecard.json").read_text())
+    assert "\ntraining for 1 epoch, recipe my, random seed 1\nepoch 1/1  loss " in again.err
+    assert "\n\nall of it is in again:\n" in again.err
     assert (quiet.code, quiet.err) == (0, "")
     assert quiet.out.startswith(f"accuracy {percent(card['accuracy'])} ")
+    assert re.search(
+        r" digits right, \d+ wrong\n(.*\n)+\nheld out: .* of 50 training digits right\n$", quiet.out
+    )
     assert Path("again", MODEL).read_bytes() == (made / MODEL).read_bytes()
 
 
 def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None:
-    shown = call("train", *csvs, *SHORT, "--repeats", 2, "--jobs", 1, "--seed", 7, "--out", "my run")
+    fast = ["--recipe", "fast", "--validation", 50, "--seed", 7]
+    shown = call("train", *csvs, *SHORT, *fast, "--repeats", 2, "--jobs", 1, "--out", "my run")
     card = json.loads(Path("my run", "scorecard.json").read_text())
-    assert shown.out.startswith(f"mean accuracy {percent(card['mean'])}, standard deviation ")
-    rows = [(str(run["seed"]), percent(run["accuracy"])) for run in card["runs"]]
-    assert re.findall(r"(?m)^ +(\d)  +(\d+\.\d\d %) ", shown.out) == rows
+    spread = percent(card["standard_deviation"])
+    assert [" ".join(line.split()) for line in shown.out.splitlines()] == [
+        f"mean accuracy {percent(card['mean'])}, standard deviation {spread}, 2 seeds",
+        "",
+        "seed accuracy wrong training",
+        *[
+            f"{one['seed']} {percent(one['accuracy'])} {200 - one['correct']} {one['seconds']['train']:.1f} s"
+            for one in card["runs"]
+        ],
+    ]
     assert re.findall(r"(?m)^([12]/2)  .* left  seed [78]$", shown.err) == ["1/2", "2/2"]
-    assert "  scorecard.md, for each seed a folder with its model, report.html and pictures\n" in shown.err
+    assert shown.err.endswith(
+        "\n\nall of it is in my run:\n"
+        "  scorecard.md, for each seed a folder with its model, report.html and pictures\n"
+        "a better recipe:\n  mnist-mlp train --recipe best\n"
+    )
     first = call("evaluate", "my run", "--test-csv", test_csv)  # where a single model is wanted
     assert first.err == "my run: several seeds; taking the first, seed-7\n"
-    assert call("evaluate", "my run/seed-8", "--test-csv", test_csv).err == ""
+    for one in ("my run/seed-8", f"my run/seed-7/{MODEL}"):
+        assert call("evaluate", one, "--test-csv", test_csv).err == ""
     page = Path("my run/seed-8/report.html").read_bytes()
     again = call("report", "my run/seed-8", "--out", "eight.html")  # the folder above names the digits
     assert again.code == 0
@@ -101,7 +122,9 @@ def test_a_finished_run_is_kept_unless_forced(
 
     monkeypatch.setattr("mnist_mlp.cli.sources.read_csv", read_slowly)
     for _ in ("found under the lock", "found at once"):
-        assert call("train", *csvs, "--out", "run").line.startswith("run: holds a finished run; choose")
+        assert call("train", *csvs, "--out", "run").line == (
+            "run: holds a finished run; choose another folder, or --force to replace it"
+        )
         assert Path("run", MODEL).read_bytes() == (run / MODEL).read_bytes()
     assert call("train", *csvs, *SHORT, "--out", "run", "--force").code == 0
     assert Path("run", MODEL).read_bytes() != (run / MODEL).read_bytes()
@@ -150,13 +173,18 @@ def test_a_run_is_resumed_only_as_it_began(csvs: list[object], run: Path, test_c
     shutil.copytree(run, "run")
     Path("run", "checkpoint.safetensors").touch()  # as if killed right after the scorecard was written
     for option, value, part in [
-        ("--epochs", 2, "--epochs 5, not 2"),
-        ("--recipe", "book", "--recipe tutorial, not book"),
-        ("--train-csv", test_csv, "--train-csv"),
-        ("--repeats", 3, "--repeats 1, not 3"),
+        ("--epochs", 2, "5, not 2"),
+        ("--learning-rate", 0.2, "0.3, not 0.2"),
+        ("--recipe", "book", "tutorial, not book"),
+        ("--train-csv", test_csv, f"{printable(csvs[1], 80)}, not {printable(test_csv, 80)}"),
+        ("--data-dir", "data", f"None, not {printable(Path('data').absolute(), 80)}"),
+        ("--repeats", 3, "1, not 3"),
     ]:
-        assert f"the run began with {part}" in call("train", "--resume", "run", option, value).line
-    same = call("train", "--resume", "run", *csvs, "--epochs", 5, "--hidden", 30)
+        assert call("train", "--resume", "run", option, value).line == (
+            f"the run began with {option} {part}; leave the option out, or start a new run"
+        )
+    asked = ["--recipe", "tutorial", "--epochs", 5, "--hidden", 30, "--seed", 3, "--validation", 50]
+    same = call("train", "--resume", "run", *csvs, *asked, "--repeats", 1)
     assert (same.code, same.out) == (0, "run: finished already; nothing to do\n")
     assert files(Path("run")) == RESULTS
 
@@ -166,8 +194,9 @@ def test_a_run_is_resumed_only_as_it_began(csvs: list[object], run: Path, test_c
 
 def test_digits_that_are_not_there_are_named_with_what_to_do(run: Path) -> None:
     Path("empty").mkdir()
-    for arguments in (["train", "--offline"], ["evaluate", run], ["show-digit"]):
-        assert call(*arguments, "--data-dir", "empty").line.startswith("empty: holds no MNIST t")
+    for split, arguments in (("train", ["train"]), ("test", ["evaluate", run]), ("test", ["show-digit"])):
+        line = call(*arguments, "--data-dir", "empty").line
+        assert line.startswith(f"empty: holds no MNIST {split} digits; ")
     line = call("train", "--offline", "--data-dir", "my data").line
     assert line.startswith("my data: there is no such folder; name a folder (--data-dir) that has mnist_")
     assert line.endswith('run: mnist-mlp download --data-dir "my data"')
@@ -187,33 +216,41 @@ def test_a_bad_csv_file_is_named_and_nothing_is_written(
         ["train", "--train-csv", "bad.csv", "--test-csv", test_csv, "--out", "new"],
         ["train", *csvs[:2], "--test-csv", "bad.csv"],
     ):
-        assert "bad.csv: " in call(*arguments).line
+        assert call(*arguments).line.removeprefix(f"{Path().absolute()}{os.sep}").startswith("bad.csv: ")
         assert files() == before
 
 
-def test_a_run_remembers_the_folder_that_it_found_its_digits_in(csv_files: tuple[Path, Path]) -> None:
+def test_a_run_remembers_the_folder_of_its_digits_and_warns_of_what_looks_wrong(
+    csv_files: tuple[Path, Path],
+) -> None:
     Path("data").mkdir()
-    for file, name in zip(csv_files, ("mnist_train.csv", "mnist_test.csv"), strict=True):
-        shutil.copy(file, Path("data", name))
-    assert call("train", *SHORT, "--out", "out").code == 0
+    for name in ("mnist_train.csv", "mnist_test.csv"):
+        shutil.copy(csv_files[1], Path("data", name))
+    best = ["--recipe", "best", "--validation", 50, "--learning-rate", 1e-9]
+    shown = call("train", *SHORT, *best, "--out", "out")
+    assert shown.code == 0
+    warnings = re.findall(r"(?m)^warning: (.*)$", shown.err)
+    assert [warning[:35] for warning in warnings] == [
+        "there are only 200 training digits,",
+        "200 of 200 test digits are training",
+        "the network's answers to training d",
+    ]
+    assert "a better recipe" not in shown.err
     places = json.loads(Path("out/run.json").read_text())["places"]
     assert places == {"train_csv": None, "test_csv": None, "data_dir": str(Path("data").absolute())}
 
 
-def test_an_option_that_does_not_go_with_a_recipe_file_is_wrong_usage(csvs: list[object]) -> None:
-    Path("my.toml").write_text("patience = 3\nvalidation = 50\n")
-    shown = call("train", *csvs, "--recipe", "my.toml", "--validation", 0)
-    assert shown.code == 2
-    assert shown.err.startswith("mnist-mlp: patience needs held-out digits: validation must be above 0; see ")
-
-
 def test_what_is_wrong_with_a_recipe_or_a_folder_is_named(csvs: list[object]) -> None:
     Path("bad.toml").write_text("hidden = 0\n")
+    Path("my.toml").write_text("patience = 3\nvalidation = 50\n")
+    shown = call("train", *csvs, "--recipe", "my.toml", "--validation", 0)  # wrong usage of an option
+    wrong = "patience needs held-out digits: validation must be above 0; see mnist-mlp train --help"
+    assert shown == Outcome(2, "", f"mnist-mlp: {wrong}\n")
     for arguments, line in [
-        (["--recipe", "bad.toml"], "bad.toml: hidden must be from 1 to"),
-        (["--out", "bad.toml"], "bad.toml: cannot be made"),
+        (["--recipe", "bad.toml"], "bad.toml: hidden must be from 1 to 10,000, not 0"),
+        (["--out", "bad.toml"], "bad.toml: cannot be made: File exists; check the path"),
         (["--out", ".", "--force"], ".: is not empty, and holds no run; choose another folder"),
-        (["--resume", "none"], "none: holds no run"),
+        (["--resume", "none"], "none: holds no run (no run.json); name a run's folder"),
     ]:
-        assert call("train", *csvs, *arguments).line.startswith(line)
-        assert files() == {"bad.toml"}
+        assert call("train", *csvs, *arguments).line == line
+        assert files() == {"bad.toml", "my.toml"}
