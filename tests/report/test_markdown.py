@@ -4,8 +4,9 @@ from pathlib import Path
 
 from cards import ANSWERS, FACTS, LABELS, MORE, card_for
 
-from mnist_mlp.report.markdown import repeated_page, scorecard_page
+from mnist_mlp.report.markdown import repeated_page, scorecard_page, sweep_page
 from mnist_mlp.report.scorecard import RepeatedScorecard
+from mnist_mlp.report.sweeps import Row
 
 # Precision, recall and F1 as test_scorecard.py has them; the interval of 4 in 7 by Wilson's formula. Rows of
 # digits that the card lacks are left out.
@@ -71,6 +72,23 @@ def test_several_seeds_are_this_page() -> None:
         "## Time\n\n| stage | seconds |\n| :-- | :-- |\n| `load` | `1` |\n| `train` | `2.25` |\n"
     )
     assert "\n\nMean accuracy **90.00 %**, 1 run. " in repeated_page(RepeatedScorecard([nine]))
+
+
+def test_a_sweep_is_this_page() -> None:
+    # The deviation of two scores is half their difference times the root of 2.
+    rows = [Row({"momentum": 0.9}, [0.96, 0.98], 0, 2.04), Row({"momentum": 0.5}, [0.9], 1, 1.0)]
+    nine = card_for([1] * 1000, [1] * 900 + [2] * 100, recipe={"validation": 2000}, seed=4)
+    assert sweep_page(rows, RepeatedScorecard([nine, nine]), explanations={"seed": "Random seed."}) == (
+        "# Sweep\n\nEach setting was judged by its networks' accuracy on 2,000 held-out training digits. The "
+        "test digits were used once, for the best: `momentum=0.9` came to **90.00 %**, standard deviation "
+        "0.00 %, on 1,000 test digits.\n\n![the settings and their accuracy](sweep.png)\n\n"
+        "| momentum | mean | deviation | networks | time |  |\n| --: | --: | --: | --: | --: | --: |\n"
+        "| 0.9 | 97.00 % | 1.41 % | 2 | 2.0 s | best |\n| 0.5 | 90.00 % | - | 1 | 1.0 s | 1 failed |\n\n"
+        "Mean and deviation (n - 1) of the networks of a setting, and mean time of a training; as good: less "
+        "than 2 standard errors of the difference below the best.\n\n"
+        "## Recipe\n\n| setting | value | meaning |\n| :-- | :-- | :-- |\n"
+        "| `validation` | `2000` |  |\n| `seed` | `4` | Random seed. |\n"
+    )
 
 
 def test_a_page_is_not_broken_by_a_file_name() -> None:

@@ -9,17 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cards import MORE
+from cards import FACTS, MORE, card_for
+from numpy.typing import NDArray
 from PIL import Image
 
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
-from mnist_mlp.report.inside import effect_of_ink, imagine_digits
+from mnist_mlp.report import sections
+from mnist_mlp.report.inside import as_pixels, effect_of_ink, imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
-from mnist_mlp.report.picture import BLUE, ORANGE, in_two_colors, ink_on_paper
-from mnist_mlp.report.scorecard import Scorecard
-from mnist_mlp.report.sections import confusion_table, costs_table
+from mnist_mlp.report.picture import BLUE, ORANGE, in_two_colors, ink_on_paper, tiled
+from mnist_mlp.report.scorecard import Scorecard, percent
+from mnist_mlp.report.tables import calibration_table, digits_table
 from mnist_mlp.training.history import EpochRecord
 
 
@@ -88,46 +90,65 @@ def test_names_and_settings_of_any_kind_stay_text(network: Network, few_test_dig
     assert "onerror=alert(1)&gt;?&amp;amp;" in page
 
 
-def test_what_is_not_known_is_left_out(network: Network, few_test_digits: Digits) -> None:
-    bare = page_of(network, few_test_digits)
-    whole = page_of(
-        network,
-        few_test_digits,
-        {"recipe": {"name": "fast"}, "seed": 3},
-        history=[EpochRecord(i, 0.3, 0.1, 0.8 + i / 10, None, None, 2.0) for i in (1, 2)],
-        kept=1,
-        held_out=few_test_digits[:50],
-        name="monday",
-    )
-    assert "How it learned" not in bare
-    assert "Settings" not in bare
-    assert "200 test digits" in bare
-    assert "How it learned" in whole
-    assert re.search(
-        'src="data:image/svg.xml;base64,[^"]+" alt="Accuracy by epoch, training 90.00\u00a0%, test', whole
-    )
-    assert "monday · 784-20-10 · recipe fast · seed 3" in whole
-    assert "50 held-out digits" in whole
+def test_the_page_has_each_section_of_the_run(network: Network, few_test_digits: Digits) -> None:
+    inputs, imagined = scale_pixels(few_test_digits.images), imagine_digits(network)
+    history = [EpochRecord(i, 0.3, 0.1, 0.8 + i / 10, None, None, 2.0) for i in (1, 2)]
+    outputs = network.forward(inputs)
+    card = Scorecard.from_outputs(few_test_digits.labels, outputs, **FACTS, more=MORE)
+    run: dict[str, Any] = {"history": history, "kept": 1, "held_out": few_test_digits[:50], "threshold": 0.25}
+    page = render_page(card=card, network=network, digits=few_test_digits, name="monday", **run)
+    facts, wrong = facts_of(page), card.total - card.correct
+    shown, costs = facts["shown"], costs_of_thresholds(few_test_digits.labels[:50], outputs[:50])
+    assert (facts["threshold"], [tuple(cost) for cost in facts["costs"]]) == (0.25, costs)
+    low, high = (percent(share) for share in card.confidence_interval)
+    for part in (
+        f"<title>{percent(card.accuracy)} of digits read right</title>",
+        '<p class="run">monday · 784-20-10 · recipe tutorial · seed 1</p>',
+        f"of {card.total} test digits are read right by this network",
+        f'"note">{card.correct} right, {wrong} wrong. The 95&nbsp;% ',
+        f"confidence interval goes from {low[:-2]} to {high}:",
+        "<h3>20 hidden units respond</h3>",
+        'data-scored="50 held-out digits" data-total="50"',
+        sections.costs_table(costs, 50),
+        sections.confusion_table(card.confusion),
+        sections.mistakes(shown, few_test_digits.images, wrong),
+        sections.units(network, inputs),
+        sections.imagined(imagined, len(shown), inputs),
+        sections.curve(history, card.accuracy, 1),
+        sections.worth(card),
+        sections.withstands(card),
+        sections.table(*digits_table(card), "numbers"),
+        sections.settings(card),
+    ):
+        assert part.replace(" %", "\u00a0%") in page
+    assert sections.TOO_LARGE not in page
+    assert "$" not in re.sub("<script.*", "", page, flags=re.DOTALL)
+    bare = page_of(network, few_test_digits, held_out=few_test_digits[:0])
+    assert '<p class="run">784-20-10</p>' in bare
+    assert 'data-scored="200 test digits" data-total="200"' in bare
+    for part in ("How it learned", "What an output is worth", "What it withstands", "Settings"):
+        assert part in page
+        assert part not in bare
 
 
-def test_the_headline_has_the_accuracy_and_its_interval(few_test_digits: Digits, network: Network) -> None:
-    outputs = np.eye(10)[few_test_digits.labels]
-    outputs[:6] = np.eye(10)[(few_test_digits.labels[:6] + 1) % 10]
-    card = Scorecard.from_outputs(few_test_digits.labels, outputs)
-    page = render_page(card=card, network=network, digits=few_test_digits)
-    assert ">97.00<" in page
-    assert "194 right, 6 wrong" in page
-    assert "from 93.61 to 98.62" in page  # Wilson's formula by hand for 194 of 200
+def test_the_headline_has_the_accuracy_and_its_interval() -> None:
+    headline = sections.headline(card_for([1] * 2000, [1] * 1940 + [2] * 60))
+    assert headline == {
+        **{"accuracy": "97.00", "total": "2,000", "right": "1,940", "wrong": "60"},
+        **{"low": "96.16", "high": "97.66 %"},  # Wilson's formula by hand for 1940 of 2000
+    }
 
 
 def test_weights_and_pictures_come_back_from_the_payload(network: Network, few_test_digits: Digits) -> None:
+    network.weights[0][3] = 0  # a unit of which nothing is left
     facts = facts_of(page_of(network, few_test_digits))
     stream = zlib.decompress(base64.b64decode(facts["payload"]))
     bytes_of = np.frombuffer(stream, np.uint8)
     start = 0
     for layer, W, b in zip(facts["layers"], network.weights, network.biases or [], strict=True):
         count = layer["outputs"] * layer["inputs"]
-        assert (layer["outputs"], layer["inputs"], layer["int16"]) == (*W.shape, True)
+        shape = {"outputs": len(W), "inputs": W.shape[1]}
+        assert layer == {**shape, "int16": True, "biases": True, "activation": "sigmoid"}
         low, high = bytes_of[start : start + count], bytes_of[start + count : start + 2 * count]
         start += 2 * count
         scales = np.frombuffer(stream, "<f4", len(W), start)
@@ -168,27 +189,37 @@ def test_a_network_that_is_too_large_is_left_out(few_test_digits: Digits) -> Non
     assert len(page) < 1_000_000
 
 
-def test_of_a_network_with_thousands_of_mistakes_some_of_each_kind_are_shown(mnist_test: Digits) -> None:
-    page = page_of(Network([784, 20, 10], rng=1), mnist_test)
-    shown = facts_of(page)["shown"]
-    wrong = [(label, answer) for _, label, answer, _ in shown if label != answer]
-    assert 130 <= len(wrong) <= 160
-    assert len(page) < 300_000
+def test_of_a_network_with_many_mistakes_as_many_of_each_kind_are_shown_as_fit(mnist_test: Digits) -> None:
+    network, digits = Network([784, 20, 10], rng=1), mnist_test[:300]
+    shown = [tuple(one) for one in facts_of(page_of(network, digits))["shown"]]
+    outputs = network.forward(scale_pixels(digits.images))
+    answers = [
+        (i, int(digits.labels[i]), int(y.argmax()), round(float(y.max()), 4)) for i, y in enumerate(outputs)
+    ]
+    wrong = sorted((one for one in answers if one[1] != one[2]), key=lambda one: -outputs[one[0]].max())
+    right = sorted((one for one in answers if one[1] == one[2]), key=lambda one: outputs[one[0]].max())
+
+    def of_each(limit: int, ordered: list[tuple[int, int, int, float]]) -> list[tuple[int, int, int, float]]:
+        kinds = [one[1:3] for one in ordered]
+        return [one for i, one in enumerate(ordered) if kinds[:i].count(kinds[i]) < limit]
+
+    limit = max(n for n in range(1, 100) if len(of_each(n, wrong)) <= 160)
+    assert shown == of_each(limit, wrong) + of_each(5, right)
 
 
 def test_costs_of_thresholds_by_hand() -> None:
     outputs = np.zeros((4, 10))
     outputs[0, 1], outputs[1, 2], outputs[2, 3], outputs[3, 4] = 0.9, 0.5, 0.3, 0.301
     costs = costs_of_thresholds(np.array([1, 2, 9, 9]), outputs)
-    assert costs[0] == (0, 2)
+    # An output that equals the threshold is an answer.
+    assert costs == [(0, 2)] * 31 + [(2, 0)] * 20 + [(3, 0)] * 40 + [(4, 0)] * 9
     # At most 0, 1, 2 and 5 % of four digits is none: the largest threshold for that, and 2 of 4 are right.
-    row = '<th scope="row">0.30</th><td>0</td><td>2</td><td>50.00 %</td>'
-    assert costs_table(costs, 4).count("<tr>") == 1 + costs_table(costs, 4).count(row) == 2
-    assert costs[30] == (0, 2)  # an output that equals the threshold is an answer
-    assert costs[31] == (2, 0)
-    assert costs[51] == (3, 0)
-    assert costs[99] == (4, 0)
-    assert len(costs) == 100
+    heads = ("below", "no answer", "wrong", "right")
+    assert sections.costs_table(costs, 4) == sections.table(heads, [("0.30", 0, 2, "50.00 %")], "numbers")
+    of_many = [(0, 5000), (1000, 4000), (2000, 3000), (4000, 2500), (5000, 2000), (5001, 1000)]
+    rows = [("0.00", 0, "5,000", "95.00 %"), ("0.01", "1,000", "4,000", "95.96 %")]  # 1 - 4 / 99
+    rows += [("0.02", "2,000", "3,000", "96.94 %"), ("0.04", "5,000", "2,000", "97.89 %")]  # 3 / 98, 2 / 95
+    assert sections.costs_table(of_many, 100_000) == sections.table(heads, rows, "numbers")
 
 
 def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: Digits) -> None:
@@ -198,17 +229,58 @@ def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: 
     assert "<td>200</td><td>0</td><td>-</td>" in page
 
 
-def test_pictures_are_as_opaque_as_their_numbers_are_large_above_and_below_zero_in_two_colors() -> None:
-    def pixels(url: str) -> list[tuple[int, ...]]:
-        picture = Image.open(BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,"))))
-        return [tuple(pixel) for pixel in np.asarray(picture.convert("RGBA"))[0].tolist()]
+def pixels(url: str) -> NDArray[np.uint8]:
+    """Red, green, blue and opacity of a picture."""
+    picture = Image.open(BytesIO(base64.b64decode(url.removeprefix("data:image/png;base64,"))))
+    return np.asarray(picture.convert("RGBA"))
 
-    raised, half, nothing, lowered = pixels(in_two_colors(np.array([[1.0, 0.5, 0.0, -1.0]])))
-    assert (raised, half, lowered) == ((*BLUE, 255), (*BLUE, 127), (*ORANGE, 255))
-    assert nothing[3] == 0
-    assert pixels(ink_on_paper(np.array([[0, 51, 255]], np.uint8))) == [
-        (0, 0, 0, ink) for ink in (0, 51, 255)
-    ]
+
+def test_pictures_are_as_opaque_as_their_numbers_are_large_above_and_below_zero_in_two_colors() -> None:
+    shown = pixels(in_two_colors(np.array([[1.3, 1.0, 0.38, 0.12, -0.13, -1.0, -1.1]])))[0].tolist()
+    opacities = [255, 255, 127, 0, 63, 255, 255]
+    assert shown == [[*(BLUE if i < 4 else ORANGE), opacity] for i, opacity in enumerate(opacities)]
+    ink = pixels(ink_on_paper(np.array([[0, 8, 9, 51, 255]], np.uint8)))[0].tolist()
+    assert ink == [[0, 0, 0, opacity] for opacity in (0, 0, 17, 51, 255)]
+
+
+def test_pictures_of_units_stand_twenty_in_a_row() -> None:
+    assert tiled(np.arange(1.0, 22).reshape(21, 1, 1)).tolist() == [[*range(1, 21)], [21] + [0] * 19]
+    W = np.zeros((21, 784))
+    W[0, 0], W[1:20, 1], W[20, 2] = -0.5, 2, 2  # times 1/2, the standard deviation of the inputs
+    inputs = np.stack([np.zeros(784), np.ones(784)])
+    html = sections.units(Network.from_arrays([W, np.zeros((10, 21))]), inputs)
+    assert 'width="560" height="56" alt="21 small pictures, one for each hidden unit' in html
+    assert '<canvas id="unit-cover" width="1120" height="112"' in html
+    seen = pixels(re.findall('src="(.*?)"', html)[0])
+    # 1.3 times the root of strength / median strength: 0.65 for a strength of 1/4, and 1.3 for the others.
+    assert seen[0, 0].tolist() == [*ORANGE, 191]
+    assert (seen[0, 29].tolist(), seen[28, 2].tolist()) == ([*BLUE, 255], [*BLUE, 255])
+    assert np.count_nonzero(seen[..., 3]) == 21
+    many = Network.from_arrays([np.ones((401, 784)), np.zeros((10, 401))])
+    assert 'height="560" alt="400 small pictures' in sections.units(many, inputs)
+
+
+def test_what_is_imagined_differs_from_the_average_of_all_ten() -> None:
+    signals = np.full((10, 784), 0.5)
+    signals[np.arange(10), np.arange(10)] = [0.6] * 5 + [0.9] * 5  # each digit in a pixel of its own
+    signals[0, 10] = 0.99  # where no digit has ink
+    inputs = np.stack([np.zeros(784), np.ones(784)])
+    inputs[:, 10] = 0
+    html = sections.imagined(signals.reshape(10, 28, 28), 40, inputs)
+    for digit, tile in enumerate(html.split("<li>")[1:]):
+        # The average has 0.04 in the strong pixels and 0.01 in the weak ones; that is little beside 0.36.
+        difference = np.zeros((28, 28))
+        difference[0, :10] = np.eye(10)[digit] - 4 / 9 * (digit < 5) * (np.arange(10) > 4)
+        pictures = [ink_on_paper(as_pixels(signals[digit].reshape(28, 28))), in_two_colors(difference)]
+        assert re.findall('src="(.*?)"', tile) == pictures
+        assert re.findall('data-digit="(.*?)"|<b>(.*?)</b>', tile) == [
+            (f"{40 + digit}", ""),
+            ("", f"{digit}"),
+        ]
+    assert sections.imagined(None, 40, inputs) == "<p>This is known for sigmoid layers only.</p>"
+    every = np.arange(784).astype(np.uint8)
+    assert (as_pixels(scale_pixels(every[None])[0]) == every).all()
+    assert as_pixels(np.array([-1.0, 1.2])).tolist() == [0, 255]
 
 
 def test_what_a_unit_looks_for_is_its_weights_where_digits_differ() -> None:
@@ -235,23 +307,99 @@ def test_the_way_back_through_a_network_by_hand() -> None:
     low, high = np.log(0.01 / 0.99) - 4, np.log(0.99 / 0.01) - 4
     assert imagined[0].ravel()[[0, 1, 10]] == pytest.approx([0.99, 0.01, 0.01 - 0.98 * low / (high - low)])
     assert imagine_digits(Network.from_arrays([W], activations=["linear"])) is None
+    nothing = imagine_digits(Network.from_arrays([np.zeros((10, 784))], activations=["sigmoid"]))
+    assert (np.asarray(nothing) == 0.01).all()
 
 
-def test_what_outputs_are_worth_and_what_is_withstood_is_on_the_page(
-    network: Network, few_test_digits: Digits
-) -> None:
-    page = page_of(network, few_test_digits, {"more": MORE})
-    assert "off by 6.25\u00a0% (expected calibration error)" in page
-    assert '<th scope="row">0.9 to 1.0</th><td>4</td><td>0.950</td><td>75.00\u00a0%</td>' in page
-    assert "; rotated 5 degrees: 90.00\u00a0%; rotated 10 degrees: 80.00\u00a0%; blurred" in page
-    bare = page_of(network, few_test_digits)
-    assert "What an output is worth" not in bare
-    assert "What it withstands" not in bare
+def test_the_way_back_goes_through_all_layers(network: Network) -> None:
+    imagined = imagine_digits(network)
+    assert imagined is not None
+    for digit in (0, 7):
+        signal = np.where(np.arange(10) == digit, 0.99, 0.01)
+        for W, b in ((network.weights[1], network.biases[1]), (network.weights[0], network.biases[0])):  # type: ignore[index]
+            back = W.T.astype(float) @ (np.log(signal / (1 - signal)) - b)
+            signal = 0.01 + 0.98 * (back - back.min()) / (back.max() - back.min())
+        np.testing.assert_allclose(imagined[digit].ravel(), signal, rtol=1e-5)
+
+
+def test_what_an_output_is_worth_and_what_is_withstood_is_told() -> None:
+    card = card_for([1] * 20, [1] * 19 + [2], more=MORE)
+    worth, withstands = sections.worth(card), sections.withstands(card)
+    assert "On average the outputs are off by 6.25 % (expected calibration error).</p>" in worth
+    assert sections.table(*calibration_table(MORE["calibration"]), "numbers") in worth
+    assert 'alt="What an output is worth"' in worth
+    changes = "; rotated 5 degrees: 90.00 %; rotated 10 degrees: 80.00 %; blurred 0.5 pixels: 70.00 %"
+    assert f'alt="What it withstands{changes}"' in withstands
+    assert ">percent right after each change; gray line: 95.00 % on the digits as they are<" in svg(
+        withstands
+    )
+
+
+def svg(html: str) -> str:
+    return base64.b64decode(re.findall('svg.xml;base64,(.*?)"', html)[0]).decode()
+
+
+def test_a_learning_curve_is_told_to_those_who_cannot_see_it() -> None:
+    history = [EpochRecord(i, 0.3, 0.1, 0.8 + i / 20, None, None, 2.0) for i in (1, 2)]
+    html = sections.curve(history, 0.8754, 1)
+    assert html.startswith('<section><h2>How it learned</h2><img class="curve" src="data:image/svg+xml;')
+    assert html.endswith(' alt="Accuracy by epoch, training 85.00 %, test 87.54 %"></section>')
+    assert "> epoch 1 is kept <" in svg(html)
+    assert ">Accuracy by epoch<" not in svg(html)  # the page has a heading of its own
+
+
+def test_mistakes_are_tiles_of_which_the_first_show_without_a_script(few_test_digits: Digits) -> None:
+    images = few_test_digits.images
+    ink = ink_on_paper(images[7])
+    shown = [(9, 4, 4, 0.5), (7, 3, 5, 0.987), *[(8, 1, 7, 0.5)] * 30]
+    html = sections.mistakes(shown, images, 31)
+    first, *others = (
+        html.removeprefix('<ul class="tiles" id="mistake-tiles">').removesuffix("</ul>").split("</li>")
+    )
+    assert first == (
+        f'<li><button type="button" class="tile" data-digit="1"><img src="{ink}" alt="" width="56" '
+        'height="56"><span><b>3</b> read as <b>5</b></span><small>0.99</small></button>'
+    )
+    assert len(others) == 22 + 1
+    assert sections.mistakes(shown[:1], images, 0) == "<p>There are none.</p>"
 
 
 def test_cells_of_the_confusion_matrix_are_darker_up_to_32_mistakes() -> None:
     counts = np.zeros((10, 10), np.int64)
     counts[3] = [0, 1, 3, 900, 4, 15, 16, 31, 32, 5000]
-    found = Elements(confusion_table(counts)).found
-    shades = [str(attributes["class"]) for tag, attributes in found if tag == "td" and attributes]
-    assert [shade.removeprefix("wrong-") for shade in shades[30:40]] == [*"012", "right", *"345566"]
+    head, *rows = sections.confusion_table(counts).split("<tr>")[1:]
+    assert re.findall('<th scope="col">(.*?)</th>', head) == list("0123456789")
+    assert rows[3].startswith(
+        '<th scope="row">3</th><td class="wrong-0" data-label="3" data-answer="0"></td>'
+    )
+    cells = re.findall('<td class="(.*?)" data-label="3" data-answer="(.)">(.*?)</td>', rows[3])
+    assert [shade.removeprefix("wrong-") for shade, *_ in cells] == [*"012", "right", *"345566"]
+    assert [answer for _, answer, _ in cells] == list("0123456789")
+    assert cells[2][2] == '<button type="button" aria-label="3 read as 2: 3">3</button>'
+
+
+def test_settings_are_told_in_words() -> None:
+    recipe = {"hidden": [300, 100], "learning_rate": 1e-3, "biases": True, "shuffle": False, "name": "a<b"}
+    card = card_for([1], [1], recipe=recipe, data={"my.csv": "ab"}, seconds={"train": 9.456})
+    told = [
+        ("hidden", "300, 100"),
+        ("learning rate", "0.001"),
+        ("biases", "yes"),
+        ("shuffle", "no"),
+        ("name", "a<b"),
+    ]
+    groups = {"Settings": told, "Data (SHA-256)": [("my.csv", "ab")], "Time": [("train", "9.46 s")]}
+    assert sections.settings(card) == "".join(
+        f'<div class="facts"><h3>{title}</h3>{sections.table((), rows, "pairs")}</div>'
+        for title, rows in groups.items()
+    )
+
+
+def test_a_table_holds_texts_of_any_kind() -> None:
+    assert sections.table((), [("a<b", "&", 1)], "pairs") == (
+        '<table class="pairs"><tbody><tr><th scope="row">a&lt;b</th><td>&amp;</td><td>1</td></tr></tbody>'
+        "</table>"
+    )
+    assert sections.table(["a&b"], [], "numbers") == (
+        '<table class="numbers"><thead><tr><th scope="col">a&amp;b</th></tr></thead><tbody></tbody></table>'
+    )

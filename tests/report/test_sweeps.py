@@ -159,7 +159,7 @@ def test_a_map_has_the_settings_at_their_places_and_frames_the_best(axes: Axes) 
     ]
     assert [text.get_text() for text in axes.texts if text.get_fontweight() == "bold"] == ["97.90"]
     frames: list[Any] = list(axes.patches)
-    assert [frame.get_bbox().bounds for frame in frames] == [(1, 1, 1, 1)]
+    assert [(frame.get_bbox().bounds, frame.get_fill()) for frame in frames] == [((1, 1, 1, 1), False)]
     assert drawn(axes.lines) == [[[1.88, 0.82]]]  # as good as the best
     assert axes.get_title("left") == "Accuracy in percent; framed: best, dot: as good"
     cells: Any = axes.collections[0]
