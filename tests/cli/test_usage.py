@@ -178,7 +178,6 @@ WRONG = {
     "sweep learning_rate=fast": "learning_rate must be a number from 1e-09 to 1000, not 'fast'",
     "sweep epochs=1,2 hidden=5 epochs=3": "epochs is given twice; write all its values at once, with commas "
     "between",
-    "sweep a.toml --recipe book": "leave out --recipe: a.toml names the recipe it begins with",
     "sweep center_inputs=true": "center_inputs needs biases = true",
     "sweep hidden=1..5": "a range is sampled: say with --samples how many settings to draw",
     "sweep hidden=5 --repeats 1001": "invalid value for '--repeats': 1001 is not in the range 1<=x<=1000",
