@@ -380,7 +380,8 @@ def test_cells_of_the_confusion_matrix_are_darker_up_to_32_mistakes() -> None:
 
 def test_settings_are_told_in_words() -> None:
     recipe = {"hidden": [300, 100], "learning_rate": 1e-3, "biases": True, "shuffle": False, "name": "a<b"}
-    card = card_for([1], [1], recipe=recipe, data={"my.csv": "ab"}, seconds={"train": 9.456})
+    others = {"machine": {"blas": "x 1"}, "versions": {"numpy": "2"}}
+    card = card_for([1], [1], recipe=recipe, data={"my.csv": "ab"}, seconds={"train": 9.456}, **others)
     told = [
         ("hidden", "300, 100"),
         ("learning rate", "0.001"),
@@ -388,7 +389,10 @@ def test_settings_are_told_in_words() -> None:
         ("shuffle", "no"),
         ("name", "a<b"),
     ]
-    groups = {"Settings": told, "Data (SHA-256)": [("my.csv", "ab")], "Time": [("train", "9.46 s")]}
+    groups = {
+        **{"Settings": told, "Data (SHA-256)": [("my.csv", "ab")], "Machine": [("blas", "x 1")]},
+        **{"Versions": [("numpy", "2")], "Time": [("train", "9.46 s")]},
+    }
     assert sections.settings(card) == "".join(
         f'<div class="facts"><h3>{title}</h3>{sections.table((), rows, "pairs")}</div>'
         for title, rows in groups.items()

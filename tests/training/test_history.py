@@ -10,14 +10,14 @@ from mnist_mlp.training.history import (
     history_to_csv,
 )
 
-FIRST = EpochRecord(1, 0.3, 0.5, 0.75, None, None, 2.0)
+FIRST = EpochRecord(1, 0.3, 0.5, 0.75, None, None, 0.0)
 HELD_OUT = [EpochRecord(i, 0.1, 0.25, 0.9, 0.5, share, 2.5) for i, share in enumerate([0.5, 0.7, 0.7], 1)]
 
 
 def test_what_is_not_known_stays_empty_in_the_csv() -> None:
     assert history_to_csv([FIRST, HELD_OUT[1]]).splitlines() == [
         "epoch,learning_rate,loss,accuracy,validation_loss,validation_accuracy,seconds",
-        "1,0.3,0.5,0.75,,,2.0",
+        "1,0.3,0.5,0.75,,,0.0",
         "2,0.1,0.25,0.9,0.5,0.7,2.5",
     ]
 
@@ -44,6 +44,7 @@ def test_the_best_epoch_is_the_first_with_the_largest_accuracy_on_held_out_digit
         "1,0.3,-0.5,0.75,,,2.0",
         "1,0.3,0.5,0.75,,1e999,2.0",
         "1,0.3,nan,0.75,,,2.0",
+        "1,0.3,0.5,0.75,,,1e9",
     ],
 )
 def test_a_broken_record_is_refused(line: str) -> None:

@@ -103,7 +103,11 @@ def test_a_file_changes_what_it_names_of_its_base(tmp_path: Path) -> None:
     expected = {**CHANGES["book"], "hidden": (300, 100), "learning_rate": 1.0, "name": "my-small-one"}
     assert recipe == Recipe().with_settings(expected)
     assert read(tmp_path, "epochs = 2") == Recipe(name="my", epochs=2)
-    assert read(tmp_path, "") == Recipe(name="my")
+    assert read(tmp_path, "#" * 16_384) == Recipe(name="my")
+    assert read(tmp_path, "", f"{'n' * 41}.toml").name == "n" * 40
+    assert load_recipe(str(tmp_path / "my small_one.toml"), without=["base", "hidden"]) == Recipe(
+        name="my-small-one", learning_rate=1.0
+    )
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mnist_mlp.digits.images import Digits
+from mnist_mlp.digits.nondigits import draw_nondigits
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.samples import NO_DIGIT, Samples, distortion_of
@@ -49,6 +50,8 @@ def test_the_same_seed_draws_the_same_and_another_seed_others(few_digits: Digits
         Samples(few_digits, MIXED.with_settings({"seed": seed})).images(everything) for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(one, same)
+    drawn = draw_nondigits(100, few_digits.images, few_digits.labels, RNG([1, 0]))  # epochs count from 1
+    np.testing.assert_array_equal(one[400:], drawn.reshape(100, 784))
     assert (one[:400] == other[:400]).all()
     assert (one[400:] != other[400:]).any(axis=1).mean() > 0.9
 
