@@ -37,8 +37,30 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
     "address", ["tcp://192.0.2.1:8786", "192.0.2.1:8786", "tcp://example.org:8786", "ws://[2001:db8::1]:1"]
 )
 def test_a_scheduler_on_another_machine_needs_tls_or_trust(address: str, data: Data) -> None:
-    with pytest.raises(WorkerError, match="can run programs on all its machines; use tls://, or --insecure"):
+    with pytest.raises(WorkerError) as refused:
         dask_engine(address, data).__enter__()
+    assert str(refused.value) == (
+        f"{address}: whoever reaches a Dask scheduler without TLS can run programs on all its machines; "
+        "use tls://, or --insecure in a network where you trust everybody"
+    )
+
+
+@pytest.mark.parametrize(
+    ("address", "insecure"),
+    [
+        *(
+            (address, False)
+            for address in ("tls://127.0.0.1:1", "tcp://127.0.0.1:1", "localhost:1", "[::1]:1")
+        ),
+        ("what://192.0.2.1:1", True),
+    ],
+)
+def test_on_this_machine_with_tls_or_with_trust_a_scheduler_is_asked(
+    address: str, insecure: bool, data: Data
+) -> None:
+    needed = "^--dask needs more packages: pip install 'mnist-mlp\\[cluster\\]'$"  # where they are not
+    with pytest.raises(WorkerError, match=f"^{re.escape(address)}: no scheduler answers: |{needed}"):
+        dask_engine(address, data, insecure=insecure).__enter__()
 
 
 @pytest.fixture
@@ -158,14 +180,6 @@ def test_a_worker_with_another_version_is_named(
     message = f"has mnist_mlp 99.9, and here it is {version('mnist-mlp')}; install the same everywhere"
     with pytest.raises(WorkerError, match=message):
         dask_engine(scheduler[0], data).__enter__()
-
-
-@needs_dask
-@pytest.mark.cluster
-def test_an_address_that_is_none_or_tls_without_keys_is_told(data: Data) -> None:
-    for address in ("tls://127.0.0.1:1", "what://127.0.0.1:1"):
-        with pytest.raises(WorkerError, match=f"{address}: no scheduler answers: "):
-            dask_engine(address, data).__enter__()
 
 
 @needs_dask

@@ -1,8 +1,9 @@
 """A run's folder: what was asked, which folders a run may take, and where its model is."""
 
 import os
-import re
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from refusals import refused
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import check_free, find_model, load_model, make_folder, new_folder, prepare, tidy
-from mnist_mlp.runs.plan import DataPlaces, Plan
+from mnist_mlp.runs.plan import DataPlaces, Plan, places_of
 from mnist_mlp.training.recipe import RECIPES, Recipe
 
 PLAN = Plan(Recipe(name="small", hidden=(16, 12), epochs=3), places=DataPlaces(train_csv="/a.csv"))
@@ -27,6 +28,8 @@ PLAN = Plan(Recipe(name="small", hidden=(16, 12), epochs=3), places=DataPlaces(t
 def test_a_plan_reads_back_as_it_was(tmp_path: Path, recipe: Recipe) -> None:
     plan = Plan(recipe, repeats=3, places=DataPlaces("/a/b é \udcff.csv", None, "C:\\data"))
     prepare(tmp_path, plan)
+    assert Plan.read(tmp_path) == plan
+    (tmp_path / "run.json").write_text(plan.to_json() + " " * 5_000_000)  # as long as that of a large sweep
     assert Plan.read(tmp_path) == plan
     assert list(plan.recipes) == [replace(recipe, seed=seed) for seed in (1, 2, 3)]
 
@@ -52,14 +55,29 @@ def test_a_broken_plan_is_named(tmp_path: Path, content: str) -> None:
 
 
 def test_a_folder_without_a_plan_holds_no_run(tmp_path: Path) -> None:
-    assert "holds no run (no run.json); name a run's folder" in refused(Plan.read, tmp_path)
-    assert "holds no run" in refused(Plan.read, tmp_path / "none\x1b[2J")
+    assert refused(Plan.read, tmp_path) == f"{tmp_path}: holds no run (no run.json); name a run's folder"
+    assert "\\x1b[2J': holds no run" in refused(Plan.read, tmp_path / "none\x1b[2J")
 
 
 def test_seeds_that_count_beyond_the_largest_are_refused() -> None:
     assert Plan(Recipe(seed=2**63 - 2), repeats=2)
     message = refused(Plan, Recipe(seed=2**63 - 2), repeats=3)
-    assert "the last of the repeats: seed must be from 0 to" in message
+    assert message.startswith("the last of the repeats: seed must be from 0 to ")
+    for repeats in (0, True):
+        assert refused(Plan, Recipe(), repeats) == f"repeats must be a whole number from 1, not {repeats}"
+
+
+@pytest.mark.usefixtures("alone")
+def test_where_the_digits_were_is_known_in_the_run_or_above(monkeypatch: pytest.MonkeyPatch) -> None:
+    prepare(Path("run"), PLAN)
+    prepare(Path("run/seed-1"), Plan(Recipe(), places=DataPlaces(data_dir="/own")))
+    make_folder(Path("run/seed-2"))
+    make_folder(Path("elsewhere/seed-2"))
+    assert places_of(Path("run")) == PLAN.places
+    assert places_of(Path("run/seed-1")) == DataPlaces(data_dir="/own")
+    assert places_of(Path("elsewhere/seed-2")) == DataPlaces()
+    monkeypatch.chdir("run/seed-2")
+    assert places_of(Path()) == PLAN.places
 
 
 # Folders
@@ -67,21 +85,31 @@ def test_seeds_that_count_beyond_the_largest_are_refused() -> None:
 
 @pytest.mark.usefixtures("alone")
 def test_new_folders_have_names_of_their_own_that_tell_the_time_and_the_recipe() -> None:
-    folders = [new_folder("fast") for _ in range(5)]
-    assert len(set(folders)) == 5
-    assert all(re.fullmatch(r"\d{8}T\d{6}Z-fast(-\d)?", folder.name) for folder in folders)
+    folders = [new_folder("fast") for _ in range(15)]
+    assert all(folder.is_dir() and folder.parent == Path("runs") for folder in folders)
+    made = {
+        time: list(names)
+        for time, names in groupby((folder.name for folder in folders), lambda name: name[:21])
+    }
+    for start, names in made.items():
+        begun = datetime.strptime(start, "%Y%m%dT%H%M%SZ-fast").replace(tzinfo=UTC)
+        assert timedelta() <= datetime.now(UTC) - begun < timedelta(minutes=2)
+        assert names == [start, *(f"{start}-{i}" for i in range(2, len(names) + 1))]
 
 
 def test_a_folder_that_holds_a_run_is_taken_by_force_only(tmp_path: Path) -> None:
     folder = tmp_path / "my run"
     check_free(folder)
     prepare(folder, PLAN)
-    line = refused(check_free, folder)
-    assert line.endswith(f'go on with mnist-mlp train --resume "{folder}", or --force to start again')
+    resume = f'go on with mnist-mlp train --resume "{folder}", or --force to start again'
+    assert refused(check_free, folder) == f"{folder}: holds an unfinished run; {resume}"
     (folder / "scorecard.json").touch()
-    line = refused(check_free, folder)
-    assert line.endswith("holds a finished run; choose another folder, or --force to replace it")
+    finished = "holds a finished run; choose another folder, or --force to replace it"
+    assert refused(check_free, folder) == f"{folder}: {finished}"
     check_free(folder, force=True)
+    (folder / "sweep.json").touch()
+    resume = f'choose another folder, or go on with mnist-mlp sweep --resume "{folder}"'
+    assert refused(check_free, folder, force=True) == f"{folder}: holds a sweep; {resume}"
 
 
 def test_a_folder_of_other_things_is_never_taken(tmp_path: Path) -> None:
@@ -93,9 +121,19 @@ def test_a_folder_of_other_things_is_never_taken(tmp_path: Path) -> None:
         assert line == f"{tmp_path}: is not empty, and holds no run; choose another folder"
 
 
+def test_a_folder_that_cannot_be_made_or_cleared_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    assert refused(make_folder, file) == f"{file}: cannot be made: File exists; check the path"
+    assert [make_folder(tmp_path / "a" / "b") for _ in range(2)] == [True, False]
+    make_folder(tmp_path / "run" / "report.html")
+    assert refused(prepare, tmp_path / "run", PLAN).startswith(f"{tmp_path / 'run'}: cannot be cleared: ")
+
+
 def test_a_new_run_clears_the_files_of_an_older_one_and_no_others(tmp_path: Path) -> None:
     others = {"notes.txt", "seed-3/notes.txt"}
-    for name in (*RESULTS, "checkpoint.safetensors", "seed-3/scorecard.json", *others):
+    of_evaluate = {"scorecard.json", "robustness.png"}
+    for name in (*RESULTS, "checkpoint.safetensors", *of_evaluate, "seed-3/scorecard.json", *others):
         make_folder((tmp_path / name).parent)
         (tmp_path / name).write_text("old")
     prepare(tmp_path, PLAN)
@@ -150,10 +188,15 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run() -> None:
     make_folder(runs / "c" / "seed-10")
     (runs / "c" / "seed-10" / "model.safetensors").touch()
     assert find_model(None) == ninth
-    line = refused(find_model, runs / "unfinished")
-    assert line.endswith(f"is not finished; go on with mnist-mlp train --resume {runs / 'unfinished'}")
-    line = refused(find_model, runs / "evaluated")
-    assert line.endswith("holds no model.safetensors; name a model file or a finished run")
+    begun, scored = runs / "unfinished", runs / "evaluated"
+    resume = f"go on with mnist-mlp train --resume {begun}"
+    assert refused(find_model, begun) == f"{begun}: is not finished; {resume}"
+    fault = "holds no model.safetensors; name a model file or a finished run"
+    assert refused(find_model, scored) == f"{scored}: {fault}"
+    for seed in ("chosen/seed-10", "chosen/seed-9"):  # of a sweep
+        make_folder(scored / seed)
+        (scored / seed / "model.safetensors").touch()
+    assert find_model(scored) == scored / "chosen/seed-9/model.safetensors"
 
 
 def test_a_model_tells_of_its_recipe_where_it_knows_it(tmp_path: Path) -> None:
@@ -168,5 +211,12 @@ def test_a_model_tells_of_its_recipe_where_it_knows_it(tmp_path: Path) -> None:
         assert load_model(path).facts == {}
     network.save(path, {"threshold": 0.25})
     assert load_model(path).threshold == 0.25
-    Network([784, 10], rng=1).save(path, {"threshold": "high"})
-    assert load_model(path).threshold is None
+    Network([784, 10], rng=1).save(path, {"threshold": "high", "recipe": {"seed": 7}})
+    model = load_model(path)
+    assert (model.threshold, model.facts) == (None, {"recipe": Recipe(seed=7).to_dict(), "seed": 7})
+    for sizes in ([785, 3, 10], [784, 3, 9]):
+        Network(sizes, rng=1).save(path)
+        shape = "-".join(map(str, sizes))
+        assert (
+            refused(load_model, path) == f"{path}: a {shape} network; digits need 784 inputs and 10 outputs"
+        )

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from refusals import refused
 
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.runs.grid import Range, choices_in, parse_choices, settings_to_try
-from mnist_mlp.runs.plan import RunError
 
 
 def tried(*arguments: str, samples: int | None = None, repeats: int = 1) -> list[dict[str, Any]]:
@@ -115,28 +115,36 @@ def test_a_recipe_file_has_lists_of_values_and_tables_of_settings() -> None:
     ],
 )
 def test_what_is_wrong_with_an_argument_is_told(text: str, message: str) -> None:
-    with pytest.raises(MnistMlpError) as refused:
-        parse_choices(text)
-    assert str(refused.value) == message
+    assert refused(parse_choices, text) == message
 
 
 def test_ranges_need_samples_and_no_sweep_is_endless() -> None:
-    with pytest.raises(RunError, match="a range is sampled: say with --samples how many settings to draw"):
-        tried("learning_rate=0.1..1", "hidden=1,2")
+    sampled = "a range is sampled: say with --samples how many settings to draw"
+    assert refused(tried, "learning_rate=0.1..1", "hidden=1,2") == sampled
     thousand = ",".join(map(str, range(1, 1001)))
-    with pytest.raises(RunError, match=r"^1,000,000,000 networks are too many"):
-        tried(f"hidden={thousand}", f"epochs={thousand}", f"batch_size={thousand}")
-    with pytest.raises(RunError, match="10,001 networks are too many; a sweep trains at most 10,000"):
-        tried("hidden=1..500", samples=73, repeats=137)
+    for count, arguments, numbers in [
+        ("1,000,000,000", [f"{name}={thousand}" for name in ("hidden", "epochs", "batch_size")], {}),
+        ("10,001", ["hidden=1..500"], {"samples": 73, "repeats": 137}),
+        ("11,000", [f"hidden={thousand}"], {"repeats": 11}),
+    ]:
+        most = f"{count} networks are too many; a sweep trains at most 10,000"
+        assert refused(tried, *arguments, **numbers) == most
+    assert len(tried(f"hidden={thousand}", repeats=10)) == 1000
 
 
 @pytest.mark.parametrize(
-    "file",
-    [{"hidden": []}, {"settings": [1]}, {"settings": []}, {"settings": [{"seed": 2}]}, {"hidden": ["a"]}],
+    ("file", "message"),
+    [
+        ({"hidden": []}, "hidden = []: there must be values to try"),
+        ({"settings": [1]}, "settings = [1]: there must be values to try"),
+        ({"settings": [{"hidden": 5}, []]}, "settings = [{'hidden': 5}, []]: there must be values to try"),
+        ({"settings": [{"seed": 2}]}, "seed cannot be swept: use --repeats"),
+        ({"hiden": [5]}, "setting 'hiden' is not known; did you mean hidden?"),
+        ({"hidden": ["a"]}, "hidden must be a whole number from 1 to 10,000, not 'a'"),
+    ],
 )
-def test_lists_in_a_file_that_make_no_sense_are_refused(file: dict[str, Any]) -> None:
-    with pytest.raises(MnistMlpError):
-        choices_in(file)
+def test_lists_in_a_file_that_make_no_sense_are_refused(file: dict[str, Any], message: str) -> None:
+    assert refused(choices_in, file) == message
 
 
 @given(st.text() | st.from_regex(r"(hidden|epochs|momentum|loss)=[0-9.,x-]*"))

@@ -15,22 +15,24 @@ from networks import content
 from refusals import refused
 
 from mnist_mlp.digits.images import Digits, scale_pixels
-from mnist_mlp.files.arrays import load_arrays
+from mnist_mlp.files.arrays import load_arrays, save_arrays
 from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.curves import draw_learning_curve
 from mnist_mlp.report.figures import draw_confusion, draw_mistakes, save_picture
-from mnist_mlp.report.scorecard import Mistake
+from mnist_mlp.report.markdown import scorecard_page
+from mnist_mlp.report.page import render_page
+from mnist_mlp.report.scorecard import Mistake, Scorecard
 from mnist_mlp.runs.folder import is_finished, prepare
 from mnist_mlp.runs.job import Callbacks, Data, Job, run_one, scored
 from mnist_mlp.runs.plan import Plan
-from mnist_mlp.runs.run import carry_out
-from mnist_mlp.training.history import history_from_csv
-from mnist_mlp.training.recipe import RECIPES, Recipe, load_recipe
+from mnist_mlp.runs.run import carry_out, examine
+from mnist_mlp.training.history import best_epoch, history_from_csv
+from mnist_mlp.training.recipe import EXPLANATIONS, RECIPES, Recipe, load_recipe
 from mnist_mlp.training.scoring import threshold_for
 from mnist_mlp.training.trainer import train
 
-SMALL = Recipe(name="small", hidden=16, epochs=3, validation=50, seed=3)
+SMALL = Recipe(name="small", hidden=16, epochs=3, validation=50, seed=3, patience=2)
 MODEL = "model.safetensors"
 
 
@@ -105,6 +107,9 @@ def test_its_scorecard_and_pictures_tell_of_its_answers_to_the_test_digits(
     assert card["seconds"]["load"] == 0.25
     facts = load_arrays(finished / MODEL)[1]
     assert (facts["recipe"], facts["data"]) == (card["recipe"], card["data"])
+    network, held_out = Network.load(finished / MODEL), data.train[350:]
+    threshold = threshold_for(network.forward(scale_pixels(held_out.images)))
+    assert facts["threshold"] == card["answers"]["threshold"] == threshold
 
     history = history_from_csv((finished / "history.csv").read_text())
     assert card["seconds"]["train"] == pytest.approx(sum(record.seconds for record in history))
@@ -112,11 +117,27 @@ def test_its_scorecard_and_pictures_tell_of_its_answers_to_the_test_digits(
     square = {"size": (7.2, 7.2)}
     save_picture(tmp_path / "confusion_matrix.png", lambda ax: draw_confusion(ax, confusion), **square)
     save_picture(tmp_path / "mistakes.png", lambda ax: draw_mistakes(ax, images, mistakes), **square)
-    curve = partial(draw_learning_curve, history=history, test=accuracy)
-    save_picture(tmp_path / "learning_curve.png", curve)
+    kept = best_epoch(history)
+    curve = partial(draw_learning_curve, history=history, test=accuracy, kept=kept)
+    save_picture(tmp_path / "learning_curve.png", curve, size=(7.2, 4.8))
+    known = Scorecard.from_json((finished / "scorecard.json").read_text())
+    pictures = ["learning_curve.png", "confusion_matrix.png", "mistakes.png"]
+    markdown = scorecard_page(known, pictures=pictures, explanations=EXPLANATIONS)
+    (tmp_path / "scorecard.md").write_text(markdown, "utf-8")
+    page = render_page(
+        card=known,
+        network=network,
+        digits=few_test_digits,
+        history=history,
+        kept=kept,
+        held_out=held_out,
+        threshold=threshold,
+        name="finished",
+    )
+    (tmp_path / "report.html").write_text(page, "utf-8")
     for name in files(tmp_path):
         assert (finished / name).read_bytes() == (tmp_path / name).read_bytes(), name
-    assert len(files(tmp_path)) == 3
+    assert files(tmp_path) == {*pictures, "scorecard.md", "report.html"}
 
 
 def test_held_out_digits_give_the_threshold_and_without_them_the_last_10_000(
@@ -127,7 +148,7 @@ def test_held_out_digits_give_the_threshold_and_without_them_the_last_10_000(
     images[:2000] = images[-50:] = 255  # to which the outputs are others
     digits = Data(Digits(images, mnist_train.labels[:12_000]), data.test)
     for held_out, known in ((50, images[-50:]), (0, images[2000:])):
-        threshold = scored(network, replace(SMALL, validation=held_out), [], digits).threshold
+        threshold = scored(network, Recipe(validation=held_out), [], digits).threshold
         assert threshold == threshold_for(network.forward(scale_pixels(known)))
 
 
@@ -135,12 +156,16 @@ def test_without_test_digits_the_held_out_ones_are_scored(data: Data, tmp_path: 
     result = run_one(Job(SMALL, tmp_path, None), Data(data.train, None))
     assert result.card.total == 50
     assert result.card.accuracy == result.history[-1].validation_accuracy
-    for recipe, digits, part in [
-        (replace(SMALL, validation=0), Data(data.train, None), "there are no digits to score: hold some out"),
-        (replace(SMALL, validation=400), data, "--validation 400 leaves none of the 400 training digits"),
-        (SMALL, Data(data.train, data.train[:0]), "there are no digits to score"),
+    none = "there are no digits to score"
+    short = replace(SMALL, patience=0, epochs=1)
+    for held_out, test, message in [
+        (0, None, f"{none}: hold some out with --validation"),
+        (400, data.test, "--validation 400 leaves none of the 400 training digits to learn"),
+        (50, data.train[:0], none),
     ]:
-        assert part in refused(run_one, Job(recipe, tmp_path, None), digits)
+        job = Job(replace(short, validation=held_out), tmp_path, None)
+        assert refused(run_one, job, Data(data.train, test)) == message
+    assert [len(part or ()) for part in data.split(399)] == [1, 399]
 
 
 def test_warnings_are_about_the_training_digits_and_are_given_once(
@@ -154,6 +179,16 @@ def test_warnings_are_about_the_training_digits_and_are_given_once(
         job = Job(replace(SMALL, learning_rate=rate), tmp_path, None)
         run_one(job, Data(data.train, test), Callbacks(on_warning=said.append))
         assert [warning.split(":")[0] for warning in said] == expected
+
+
+def test_what_looks_wrong_with_the_digits_is_told_of_both_sets(data: Data, few_test_digits: Digits) -> None:
+    few = "there are only 400 training digits, where MNIST has 60,000: expect more mistakes"
+    assert examine(data) == [few]
+    light = Digits(255 - few_test_digits.images, few_test_digits.labels)
+    of_test, same = examine(Data(light, light))[-2:]
+    assert of_test.startswith("the border of the test images has the mean 255, where MNIST's is 0: ")
+    assert same.startswith("200 of 200 test digits are training digits too, ")
+    assert examine(Data(data.train)) == [few]
 
 
 def test_a_test_file_named_like_a_training_file_says_so(data: Data) -> None:
@@ -227,11 +262,13 @@ def test_a_run_is_resumed_only_with_the_same_digits_and_settings(stopped: Path, 
     assert files(stopped) == {"run.json", "recipe.toml", "history.csv", "checkpoint.safetensors"}
     other = replace(data.train, files={"other.csv": "0" * 64})
     message = refused(carry_out, stopped, Plan(SMALL), Data(other, data.test))
-    assert "checkpoint.safetensors: the run began with other data: " in message
-    assert "train-images" in message
+    began = f"{stopped / 'checkpoint.safetensors'}: the run began with other"
+    first = f"train-images-idx3-ubyte.gz was {data.files['train-images-idx3-ubyte.gz']}, is not there"
+    assert message.startswith(f"{began} data: {first[:57]}")
+    assert message.count(" was ") == 3  # of all that differ
     changed = Plan(replace(SMALL, epochs=4, learning_rate=0.2))
-    message = refused(carry_out, stopped, changed, data)
-    assert "other recipe: epochs was 3, is 4; learning_rate was 0.3, is 0.2; give it back" in message
+    what = "epochs was 3, is 4; learning_rate was 0.3, is 0.2"
+    assert refused(carry_out, stopped, changed, data) == f"{began} recipe: {what}; give it back the same"
     (stopped / temporary_name(MODEL, 999_999_999)).write_bytes(b"of a killed process")
     carry_out(stopped, Plan(SMALL), data)
     assert files(stopped) == RESULTS
@@ -242,9 +279,19 @@ def test_a_broken_checkpoint_is_named_until_the_run_starts_again(
 ) -> None:
     checkpoint = stopped / "checkpoint.safetensors"
     good = checkpoint.read_bytes()
-    for broken in (b"", b"\xff" * 10, good[:-1000], (finished / MODEL).read_bytes()):
+    arrays, facts = load_arrays(checkpoint)
+    for broken in (b"", b"\xff" * 10, good[:-1000]):
         checkpoint.write_bytes(broken)
-        assert "checkpoint.safetensors: " in refused(carry_out, stopped, Plan(SMALL), data)
+        assert refused(carry_out, stopped, Plan(SMALL), data).startswith(f"{checkpoint}: ")
+    checkpoint.write_bytes((finished / MODEL).read_bytes())
+    began = f"{checkpoint}: the run began with other recipe: unknown; give it back the same"
+    save_arrays(checkpoint, arrays, {**facts, "recipe": "small"})
+    assert refused(carry_out, stopped, Plan(SMALL), data) == began
+    for kept, told in (({}, facts), (arrays, {**facts, "history": "epoch\n"})):
+        save_arrays(checkpoint, kept, told)
+        message = refused(carry_out, stopped, Plan(SMALL), data)
+        assert message.startswith(f"{checkpoint}: ")
+        assert message.endswith("; start the run again with --force")
     carry_out(start(stopped), Plan(SMALL), data)  # as --force does
     assert (stopped / MODEL).read_bytes() == (finished / MODEL).read_bytes()
 
@@ -255,7 +302,8 @@ def test_what_has_no_room_is_named_and_can_be_written_later(
     folder = start(tmp_path / "full")
     with largest_file((finished / "mistakes.png").stat().st_size - 1):
         message = refused(carry_out, folder, Plan(SMALL), data)
-    assert "cannot be written: File too large; free some space, or choose a folder with more" in message
+    fault = "cannot be written: File too large; free some space, or choose a folder with more room"
+    assert message == f"{folder / 'mistakes.png'}: {fault}"
     assert not is_finished(folder)
     assert not [path for path in files(folder) if path.endswith(".tmp")]
     carry_out(folder, Plan(SMALL), data)

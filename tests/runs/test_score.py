@@ -1,5 +1,8 @@
 """Scoring a network: what stands in its scorecard besides what is right and wrong."""
 
+import platform
+from importlib.metadata import version
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -8,6 +11,7 @@ from mnist_mlp.digits.changes import CHANGES
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.digits.nondigits import HELD_OUT, draw_nondigits
 from mnist_mlp.nn.network import Network
+from mnist_mlp.report.machine import machine_facts
 from mnist_mlp.report.scorecard import Scorecard
 from mnist_mlp.report.trust import answers_above, calibration_of
 from mnist_mlp.runs.score import score
@@ -33,6 +37,11 @@ def test_outputs_threshold_and_calibration_are_those_of_the_digits(
     assert card.more["answers"] == answers_above(labels, outputs, 0.4)
     assert card.more["calibration"] == calibration_of(labels, outputs)
     assert card.seed == 7
+    assert card.versions == {
+        "python": platform.python_version(),
+        **{name: version(name) for name in ("mnist-mlp", "numpy", "scipy")},
+    }
+    assert card.machine == machine_facts()
     assert card.seconds["load"] == 1.5 > card.seconds["score"] > 0
     assert Scorecard.from_json(card.to_json()).more == card.more
 

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
+from typing import Any
 
 import pytest
 from folders import RESULTS, files
@@ -15,14 +17,15 @@ from mnist_mlp.files.atomic import temporary_name
 from mnist_mlp.nn.network import Network
 from mnist_mlp.runs.folder import find_model, prepare
 from mnist_mlp.runs.job import Data, Job, Result, run_one
-from mnist_mlp.runs.plan import Plan
+from mnist_mlp.runs.plan import Plan, RunError
 from mnist_mlp.runs.run import carry_out, carry_out_repeats
-from mnist_mlp.runs.workers import Engine, local_engine, run_all
+from mnist_mlp.runs.workers import Engine, WorkerError, local_engine, run_all
 from mnist_mlp.training.recipe import Recipe, load_recipe
 from mnist_mlp.training.trainer import TrainingError
 
 SMALL = Recipe(name="small", hidden=16, epochs=2, validation=50, seed=9)
 PLAN = Plan(SMALL, repeats=2)
+LOST = "its worker was lost in each try, perhaps for lack of memory"
 
 
 def repeat(folder: Path, data: Data, plan: Plan = PLAN) -> list[int]:
@@ -49,6 +52,7 @@ def repeated(tmp_path_factory: pytest.TempPathFactory, data: Data) -> Path:
 
 def test_each_seed_is_a_run_of_its_own(repeated: Path, data: Data, tmp_path: Path) -> None:
     above = {"recipe.toml", "run.json", "scorecard.json", "scorecard.md"}
+    assert load_recipe(str(repeated / "recipe.toml")) == SMALL
     of_seed = RESULTS - {"run.json"}
     assert files(repeated) == above | {f"seed-{seed}/{name}" for seed in (9, 10) for name in of_seed}
     alone = Plan(replace(SMALL, seed=10))
@@ -78,7 +82,7 @@ def test_only_what_is_left_is_done_and_only_with_the_same_digits(
     with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: the run began with other data: "):
         repeat(tmp_path, other)
     (tmp_path / "seed-9" / "scorecard.json").write_text("{}")
-    with pytest.raises(MnistMlpError, match=r"seed-9.scorecard.json: "):
+    with pytest.raises(RunError, match=r"seed-9.scorecard.json: this is no scorecard \(KeyError: "):
         repeat(tmp_path, data)
 
 
@@ -99,6 +103,28 @@ def test_a_link_in_the_place_of_a_seeds_folder_is_refused(data: Data, tmp_path: 
         repeat(tmp_path / "run", data)
 
 
+def test_what_became_of_each_job_is_told_as_it_ends(tmp_path: Path) -> None:
+    futures = {Job(replace(SMALL, seed=seed), tmp_path): Future[Result]() for seed in (1, 2, 3)}
+    first, second, third = futures
+    outcomes = run_all(list(futures), Engine(futures.__getitem__, lost=KeyError))
+    broken = TrainingError("the loss is no longer finite")
+    futures[second].set_exception(broken)
+    assert next(outcomes) == (second, broken)
+    futures[third].set_exception(KeyError())
+    job, lost = next(outcomes)
+    assert (job, type(lost), str(lost)) == (third, WorkerError, LOST)
+    futures[first].set_exception(ZeroDivisionError())  # a defect
+    with pytest.raises(ZeroDivisionError):
+        next(outcomes)
+
+
+def test_a_defect_in_a_worker_tells_where_it_was(data: Data, tmp_path: Path) -> None:
+    no_recipe: Any = None
+    with pytest.raises(AttributeError) as caught, local_engine(1, data, tmp_path) as engine:
+        list(run_all([Job(no_recipe, tmp_path)], engine))
+    assert "in run_one\n" in caught.value.__notes__[0]
+
+
 def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: Path) -> None:
     endless = Job(replace(SMALL, epochs=100_000), tmp_path, None)
     killed = set()
@@ -111,8 +137,7 @@ def test_a_job_whose_worker_is_lost_is_tried_three_times(data: Data, tmp_path: P
             sleep(0.01)
         assert len(killed) == 3
         ((job, outcome),) = run_all([endless], Engine(lambda _: future))
-    assert job is endless
-    assert str(outcome) == "its worker was lost in each try, perhaps for lack of memory"
+    assert (job, str(outcome)) == (endless, LOST)
 
 
 def test_workers_that_are_killed_are_replaced_and_none_is_left(data: Data, tmp_path: Path) -> None:
