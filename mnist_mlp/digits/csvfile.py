@@ -89,6 +89,8 @@ def _form_of(first: Sequence[NumberedLine]) -> Form:
 
 def _parse_plain(lines: Sequence[str], form: Form) -> NDArray[np.uint8] | None:
     """The rows of lines that are all as they should be, else None."""
+    if max(map(len, lines)) == _LONGEST_LINE:
+        return None
     is_plain = form.columns == tuple(range(form.width))
     for dtype in (np.uint8, np.float64):  # bytes are parsed in half the time
         with suppress(ValueError, Warning), warnings.catch_warnings(action="error"):
@@ -103,7 +105,7 @@ def _parse_plain(lines: Sequence[str], form: Form) -> NDArray[np.uint8] | None:
                 usecols=None if is_plain else form.columns,
                 ndmin=2,
             )
-            is_whole = values.shape[1] == 785 and max(map(len, lines)) < _LONGEST_LINE
+            is_whole = values.shape[1] == 785
             if not is_plain:  # loadtxt does not count the columns that it leaves out
                 is_whole &= all(len(line.split(form.separator)) == form.width for line in lines)
             rows = values.astype(np.uint8, copy=False)  # what is no byte is not equal, or gives a warning

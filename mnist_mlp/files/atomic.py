@@ -124,7 +124,7 @@ def _other_process_runs(number: int) -> bool:
         os.kill(number, 0)
     except ProcessLookupError:
         return False
-    except (OSError, OverflowError):  # it runs, but belongs to another user
+    except OSError:  # it runs, but belongs to another user
         pass
     return True
 

@@ -1,8 +1,11 @@
 """Digits as text: what is read, in what other forms, and what is refused by which sentence."""
 
+import bz2
 import csv
 import gzip
 import io
+import json
+import lzma
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -101,55 +104,45 @@ INDEXED = [[str(i), *row] for i, row in enumerate(cells())]
 NUMBERS = [str(number) for number in range(785)]
 QUOTED = [[f'"{cell}"' for cell in row] for row in [["label", *NAMES], *cells()]]
 
+PLAIN = "commas between cells, no header line, label in the first column"
+NAMED = "commas between cells, a header line, label in the first column"
+SECOND = "commas between cells, a header line, label in column 2, 1 column left out"
+
 FORMS: dict[str, tuple[bytes, str]] = {
-    "pjreddie": (format_rows(ROWS), "commas between cells, no header line, label in the first column"),
-    "Kaggle": (
-        lines([["label", *NAMES], *cells()]),
-        "commas between cells, a header line, label in the first",
+    "pjreddie": (format_rows(ROWS), PLAIN),
+    "Kaggle": (lines([["label", *NAMES], *cells()]), NAMED),
+    "pandas, a named label": (lines([["label", *NUMBERS[:-1]], *cells()]), NAMED),
+    "pandas, names counted from 1": (lines([["label", *NUMBERS[1:]], *cells()]), NAMED),
+    "pandas, no names": (lines([NUMBERS, *cells()]), NAMED),
+    "pandas, with index": (lines([["", "label", *NUMBERS[:-1]], *INDEXED]), SECOND),
+    "pandas, index and no names": (lines([["", *NUMBERS], *INDEXED]), SECOND),
+    "pandas, index, and a comma at the end": (
+        lines([["", "label", *NAMES, "ID"], *([*row, "7"] for row in INDEXED)]),
+        SECOND.replace("1 column", "2 columns"),
     ),
-    "pandas, a named label": (
-        lines([["label", *NUMBERS[:-1]], *cells()]),
-        "a header line, label in the first",
-    ),
-    "pandas, names counted from 1": (lines([["label", *NUMBERS[1:]], *cells()]), "a header line"),
-    "pandas, no names": (lines([NUMBERS, *cells()]), "a header line, label in the first column"),
-    "pandas, with index": (
-        lines([["", "label", *NUMBERS[:-1]], *INDEXED]),
-        "a header line, label in column 2, 1 column left out",
-    ),
-    "pandas, index and no names": (lines([["", *NUMBERS], *INDEXED]), "label in column 2, 1 column left out"),
-    "R, row names": (
-        lines([QUOTED[0], *([f'"{i}"', *row] for i, row in enumerate(cells(), 1))]),
-        "label in column 2, 1 column left out",
-    ),
-    "OpenML, label last": (
-        lines([[*NAMES, "class"], *LABEL_LAST]),
-        "a header line, label in the last column",
-    ),
+    "R, row names": (lines([QUOTED[0], *([f'"{i}"', *row] for i, row in enumerate(cells(), 1))]), SECOND),
+    "OpenML, label last": (lines([[*NAMES, "class"], *LABEL_LAST]), NAMED.replace("first", "last")),
     "label last, digits of gzip": (
         gzip.compress(lines([[*NAMES, "label"], *LABEL_LAST])),
-        "a header line, label in the last column",
+        NAMED.replace("first", "last"),
     ),
-    "spreadsheet, semicolons": (lines(cells(), ";", "\r\n"), "semicolons between cells, no header line"),
-    "spreadsheet, tabs": (lines([["Label", *NAMES], *cells()], "\t"), "tabs between cells, a header line"),
-    "quoted": (lines(QUOTED), "a header line, label in the first column"),
-    "comma at the end": (lines(cells(), end=",\n"), "label in the first column, 1 column left out"),
+    "spreadsheet, semicolons": (lines(cells(), ";", "\r\n"), PLAIN.replace("commas", "semicolons")),
+    "spreadsheet, tabs": (lines([["Label", *NAMES], *cells()], "\t"), NAMED.replace("commas", "tabs")),
+    "quoted": (lines(QUOTED), NAMED),
+    "comma at the end": (lines(cells(), end=",\n"), PLAIN + ", 1 column left out"),
     "comma at the end, and a header": (
         lines([["label", *NAMES]]) + lines(cells(), end=",\n"),
-        "a header line, label in the first column, 1 column left out",
+        NAMED + ", 1 column left out",
     ),
-    "numpy.savetxt": (savetxt(), "spaces between cells, no header line, label in the first column"),
-    "numpy.savetxt, whole": (savetxt(fmt="%d"), "spaces between cells"),
-    "numpy.savetxt, a header": (
-        savetxt(fmt="%3d", delimiter=",", header=",".join(["label", *NAMES])),
-        "commas between cells, a header line",
-    ),
-    "floats": (lines(cells(lambda number: f"{number}.0")), "commas between cells, no header line"),
+    "numpy.savetxt": (savetxt(), PLAIN.replace("commas", "spaces")),
+    "numpy.savetxt, whole": (savetxt(fmt="%d"), PLAIN.replace("commas", "spaces")),
+    "numpy.savetxt, a header": (savetxt(fmt="%3d", delimiter=",", header=",".join(["label", *NAMES])), NAMED),
+    "floats": (lines(cells(lambda number: f"{number}.0")), PLAIN),
     "floats with index": (
         lines(
             [["Unnamed: 0", "label", *NAMES], *([row[0], *(f"{c}.0" for c in row[1:])] for row in INDEXED)]
         ),
-        "a header line, label in column 2, 1 column left out",
+        SECOND,
     ),
 }
 
@@ -158,10 +151,11 @@ FORMS: dict[str, tuple[bytes, str]] = {
 def test_forms_of_other_programs_are_read_and_described(tmp_path: Path, case: str) -> None:
     text, description = FORMS[case]
     np.testing.assert_array_equal(read(tmp_path, text), ROWS)
-    assert description in describe_csv(tmp_path / "digits.csv")
+    assert describe_csv(tmp_path / "digits.csv") == description
 
 
 FRACTIONS = [[row[0], *(f"{int(cell) / 255:.3f}" for cell in row[1:])] for row in cells()]
+NO_CSV = "not a CSV file"
 SIZES = "instead of 785: a line holds a label and 784 pixels, commas between"
 
 REFUSED: dict[str, tuple[bytes, str]] = {
@@ -195,16 +189,39 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     ),
     "text": (b"hello\n", f"line 1 has 1 column {SIZES}$"),
     "decimal comma": (lines(cells(lambda number: f"{number},5"), ";"), "has '.,5' in column 1, not a label"),
-    "xlsx": (
-        b"PK\x03\x04" + bytes(1000),
-        "is a spreadsheet or ZIP archive, not a CSV file; export it as CSV",
+    "8 x 8 pixels, no label": (
+        lines([row[:64] for row in cells()]),
+        "line 1 has 64 columns .* of 8 x 8 pixels",
     ),
-    "UTF-16": (PLAIN_LINE.decode().encode("utf-16"), "is UTF-16 text, not a CSV file; save it as UTF-8"),
-    "UTF-16 without mark": (PLAIN_LINE.decode().encode("utf-16-le"), "is not text, so it is no CSV file"),
-    "npy": (b"\x93NUMPY\x01\x00", r"is a NumPy array, .*; write it with numpy\.savetxt"),
-    "png": (b"\x89PNG\r\n\x1a\n", "is a picture, .*; read pictures with: mnist-mlp predict"),
-    "idx": (b"\0\0\x08\x03", "is an IDX file, .*; name its folder with --data-dir"),
-    "web page": (b"\n\n  <html><body>", "is a web page, .* MNIST can be fetched by: mnist-mlp download"),
+    "UTF-16": (PLAIN_LINE.decode().encode("utf-16"), "is UTF-16 text, not a CSV file; save it as UTF-8$"),
+    "UTF-16, high bytes first": (b"\xfe\xff\0005", "is UTF-16 text, not a CSV file; save it as UTF-8$"),
+    "UTF-16 without mark": (
+        PLAIN_LINE.decode().encode("utf-16-le"),
+        "is not text, so it is no CSV file; name an",
+    ),
+    "npy": (
+        b"\x93NUMPY\x01\x00",
+        r"is a NumPy array, .*; write it with numpy\.savetxt\(name, array, fmt='%d', d",
+    ),
+    "png": (b"\x89PNG\r\n\x1a\n", f"is a picture, {NO_CSV}; read pictures with: mnist-mlp predict$"),
+    "jpeg": (b"\xff\xd8\xff\xe0", f"is a picture, {NO_CSV}; read pictures with: mnist-mlp predict$"),
+    "gif": (b"GIF89a", f"is a picture, {NO_CSV}; read pictures with: mnist-mlp predict$"),
+    "idx": (b"\0\0\x08\x03", f"is an IDX file, {NO_CSV}; name its folder with --data-dir$"),
+    "web page": (
+        b"\n\n  <html><body>",
+        f"is a web page, {NO_CSV}; MNIST can be fetched by: mnist-mlp download$",
+    ),
+    "web page with mark": (b"\xef\xbb\xbf<html>", f"is a web page, {NO_CSV}"),
+    "xlsx": (b"PK\x03\x04" + bytes(1000), f"is a spreadsheet or ZIP archive, {NO_CSV}; export it as CSV$"),
+    "xls": (b"\xd0\xcf\x11\xe0", f"is an Excel file, {NO_CSV}; export it as CSV$"),
+    "pdf": (b"%PDF-1.4", f"is a PDF document, {NO_CSV}; export it as CSV$"),
+    "parquet": (b"PAR1", f"is a Parquet file, {NO_CSV}; export it as CSV$"),
+    "hdf5": (b"\x89HDF\r\n", f"is an HDF5 file, {NO_CSV}; export it as CSV$"),
+    "json": (json.dumps([{"label": 5}]).encode(), f"is a JSON file, {NO_CSV}; export it as CSV$"),
+    "json lines": (json.dumps({"label": 5}).encode(), f"is a JSON file, {NO_CSV}; export it as CSV$"),
+    "bzip2": (bz2.compress(PLAIN_LINE), f"is a bzip2 archive, {NO_CSV}; unpack it first$"),
+    "xz": (lzma.compress(PLAIN_LINE), f"is an xz archive, {NO_CSV}; unpack it first$"),
+    "7z": (b"7z\xbc\xaf\x27\x1c", f"is a 7-Zip archive, {NO_CSV}; unpack it first$"),
     "broken gzip": (gzip.compress(PLAIN_LINE)[:-9], r"is a damaged \.gz file"),
     "no gzip": (b"\x1f\x8b, said the spider", r"is a damaged \.gz file"),
     "gzip of zeros": (gzip.compress(bytes(10**7)), "is not text"),
@@ -282,6 +299,13 @@ def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:
     header = lines([["label", *NAMES]])
     with pytest.raises(ValueError, match="line 2 has 'label' in column 1, not a label from 0 to 9; correct"):
         read(tmp_path, header * 2 + PLAIN_LINE)
+
+
+def test_a_line_may_be_long_but_not_longer_than_65535_characters(tmp_path: Path) -> None:
+    longest = PLAIN_LINE[:-1].ljust(65_534) + b"\n"
+    assert len(read(tmp_path, PLAIN_LINE * 2 + longest)) == len(read(tmp_path, longest * 3)) == 3
+    with pytest.raises(ValueError, match=r"^line 3 is longer than 65,535 characters; correct the file$"):
+        read(tmp_path, PLAIN_LINE * 2 + b" " + longest)
 
 
 def test_a_header_may_be_long(tmp_path: Path) -> None:

@@ -28,7 +28,12 @@ def test_files_written_by_hand(tmp_path: Path, pack) -> None:  # type: ignore[no
     image = np.arange(784).astype(np.uint8)
     images = read(tmp_path, pack(IMAGE_HEADER + image.tobytes()), (28, 28))
     assert images.shape == (1, 28, 28)
-    assert images[0, 2, 3] == 2 * 28 + 3
+    np.testing.assert_array_equal(images[0], image.reshape(28, 28))
+    zeros = read(
+        tmp_path, pack(LABELS[:4] + b"\x00\x10\x00\x00" + bytes(2**20))
+    )  # packed 1029 times as small
+    np.testing.assert_array_equal(zeros, np.zeros(2**20))
+    assert not zeros.flags.writeable
 
 
 @pytest.mark.parametrize(
@@ -80,5 +85,9 @@ def test_damaged_archives(tmp_path: Path, content: bytes) -> None:
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_images_of_another_size(tmp_path: Path, pack) -> None:  # type: ignore[no-untyped-def]
     header = IMAGE_HEADER.replace(b"\x1c", b"\x20", 1)
-    with pytest.raises(ValueError, match="holds images of 32 x 28 pixels instead of 28 x 28"):
+    with pytest.raises(ValueError, match=r"^holds images of 32 x 28 pixels instead of 28 x 28$"):
         read(tmp_path, pack(header + bytes(32 * 28)), (28, 28))
+    with pytest.raises(
+        ValueError, match=r"^is not an IDX file of images: starts with 00000801 instead of 00000803$"
+    ):
+        read(tmp_path, pack(LABELS), (28, 28))

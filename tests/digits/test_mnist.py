@@ -4,12 +4,14 @@ import gzip
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -238,8 +240,11 @@ def test_without_room_for_a_cache_digits_stay_in_memory(csv: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    count = 25_000
-    write_csv(Digits(np.zeros((count, 28, 28), np.uint8), np.zeros(count, np.uint8)), tmp_path / "a.csv")
+    count, calls = 25_000, []
+    digits = Digits(np.zeros((count, 28, 28), np.uint8), np.zeros(count, np.uint8))
+    write_csv(digits, tmp_path / "a.csv", lambda *call: calls.append(call))
+    line = 2 * 785  # of zeros, commas and a line end
+    assert calls == [("a.csv", line * done, 0) for done in range(1000, count + 1, 1000)]
     tracemalloc.start()
     try:
         assert len(read_csv(tmp_path / "a.csv")) == count
@@ -248,18 +253,30 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
         tracemalloc.stop()
 
 
-def test_a_csv_that_grows_meanwhile_is_not_cached(csv: Path) -> None:
-    write_csv(random_digits(600), csv)  # several blocks
-    content, calls = csv.read_bytes(), []
+def grow(csv: Path) -> None:
+    csv.write_bytes(csv.read_bytes() * 2)
 
-    def append(*call: object) -> None:
+
+def touch(csv: Path) -> None:
+    os.utime(csv, ns=(0, csv.stat().st_mtime_ns + 1))
+
+
+def swap(csv: Path) -> None:
+    Path(shutil.copy2(csv, csv.with_name("copy"))).replace(csv)  # of the same size and time
+
+
+@pytest.mark.parametrize("change", [grow, touch, swap])
+def test_a_csv_that_changes_meanwhile_is_not_cached(csv: Path, change: Callable[[Path], None]) -> None:
+    write_csv(random_digits(600), csv)  # several blocks
+    calls: list[tuple[str, int, int]] = []
+
+    def progress(*call: Any) -> None:
         calls.append(call)
         if len(calls) < 20:
-            with csv.open("ab") as file:
-                file.write(content)
+            change(csv)
 
-    with pytest.raises(DataError, match=r"digits\.csv: changed while it was read; try again"):
-        read_csv(csv, append)
+    with pytest.raises(DataError, match=r"digits\.csv: changed while it was read; try again$"):
+        read_csv(csv, progress)
     assert len(calls) < 5
     assert list(csv.parent.iterdir()) == [csv]
 

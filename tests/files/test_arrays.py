@@ -34,6 +34,8 @@ def with_metadata(text: object) -> object:
 def test_arrays_and_metadata_come_back(tmp_path: Path) -> None:
     path = tmp_path / "arrays.safetensors"
     save_arrays(path, ARRAYS, METADATA)
+    text = rb"{\"name\":\"tutorial\",\"nothing\":null,\"rate\":0.3,\"sizes\":[784,200,10]}"  # sorted, in JSON
+    assert b'"__metadata__":{"json":"%s"}' % text in path.read_bytes()
     arrays, metadata = load_arrays(path)
     assert metadata == METADATA
     assert arrays.keys() == ARRAYS.keys()
@@ -49,6 +51,8 @@ def test_a_file_written_by_hand_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(file_of(entry("U16", [2], [0, 4]), b"\x02\x01\x03\x00"))
     assert load_arrays(path)[0]["a"].tolist() == [258, 3]
+    path.write_bytes(file_of(json.dumps(with_metadata('{"longest": 1}')).encode().ljust(2 * 2**20)))
+    assert load_arrays(path) == ({}, {"longest": 1})
 
 
 def test_transposed_arrays_keep_their_meaning(tmp_path: Path) -> None:
@@ -57,19 +61,24 @@ def test_transposed_arrays_keep_their_meaning(tmp_path: Path) -> None:
 
 
 def test_what_could_not_be_read_back_is_not_saved(tmp_path: Path) -> None:
-    with pytest.raises(TypeError, match="dtype object"):
-        save_arrays(tmp_path / "a", {"o": np.array([None])}, {})
+    for array in (np.array([None]), np.array([1j]), np.array(["text"])):
+        with pytest.raises(TypeError, match=f"^cannot save o of dtype {array.dtype}$"):
+            save_arrays(tmp_path / "a", {"o": array}, {})
     with pytest.raises(ValueError, match="not JSON compliant"):
         save_arrays(tmp_path / "a", {}, {"loss": float("nan")})
-    with pytest.raises(StorageError, match="longer than 2 MB"):
-        save_arrays(tmp_path / "a", {}, {"text": "x" * 3_000_000})
+    with pytest.raises(StorageError, match=r"a: cannot be written: its metadata is longer than 2 MB$"):
+        save_arrays(tmp_path / "a", {}, {"text": "x" * 2_097_200})
     assert list(tmp_path.iterdir()) == []
+    save_arrays(tmp_path / "a", {}, {"text": "x" * 2_097_000})
+    assert len(load_arrays(tmp_path / "a")[1]["text"]) == 2_097_000
 
 
 # Files from strangers
 
 OTHER_KINDS = {
     "empty": b"",
+    "an empty header": bytes(8),
+    "a header of more than 2 MB": file_of(json.dumps(with_metadata("{}")).encode().ljust(2 * 2**20 + 1)),
     "short": b"\x05\x00",
     "text": b"this is a photograph, not a model\n" * 100,
     "a header beyond the end": (100).to_bytes(8, "little") + b"{}",
@@ -108,7 +117,8 @@ def test_a_broken_file_is_named_in_one_line_and_little_memory(tmp_path: Path, ca
         assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     finally:
         tracemalloc.stop()
+    is_other = "it does not start as a safetensors file does" in str(caught.value)
+    assert is_other == isinstance(caught.value, OtherKindError) == (case in OTHER_KINDS)
     message = str(caught.value).removeprefix(str(path))
     assert message.isprintable()
     assert len(message) < 300
-    assert isinstance(caught.value, OtherKindError) == (case in OTHER_KINDS)

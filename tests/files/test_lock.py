@@ -28,13 +28,20 @@ def test_one_process_at_a_time_has_a_folder_and_a_killed_one_has_it_no_more(tmp_
     with holder:
         assert holder.stdout
         assert holder.stdout.readline().strip() == b"locked"
-        with pytest.raises(StorageError, match="is in use by another process; wait for it"), locked(tmp_path):
+        free = os.dup(0)
+        os.close(free)
+        with pytest.raises(StorageError) as caught, locked(tmp_path):
             pass
+        fault = "is in use by another process; wait for it, or choose another folder"
+        assert str(caught.value) == f"{tmp_path}: {fault}"
+        assert os.dup(0) == free  # the folder does not stay open
+        os.close(free)
         holder.kill()
-    with locked(tmp_path):
-        pass
-    with locked(tmp_path):  # again, since it was given back
-        pass
+    for _ in range(2):  # the second time since it was given back
+        with locked(tmp_path):
+            assert list(tmp_path.iterdir()) == []
+            with pytest.raises(StorageError, match="is in use"), locked(tmp_path):
+                pass
 
 
 def test_what_cannot_be_locked_is_not_kept_from_anybody(tmp_path: Path) -> None:
