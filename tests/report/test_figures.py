@@ -16,6 +16,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from pictures import points, texts
 from PIL import Image
 
 from mnist_mlp.report import curves, figures
@@ -37,14 +38,6 @@ def epochs(training: list[float], held_out: Sequence[float] = ()) -> list[EpochR
     return [EpochRecord(i, 0.3, 0.1, known, None, new, 1.0) for i, (known, new) in enumerate(pairs, 1)]
 
 
-def texts(found: Any) -> list[str]:
-    return [text.get_text() for text in found if text.get_text()]
-
-
-def drawn(lines: Any) -> list[list[list[float]]]:
-    return [np.round(np.asarray(line.get_xydata()), 4).tolist() for line in lines]
-
-
 def ramps(count: int) -> NDArray[np.uint8]:
     """Images whose pixels are all different from their neighbors, and each image from the next."""
     pixels = np.arange(784) + np.arange(count)[:, None]
@@ -62,7 +55,7 @@ def tile(axes: Axes, row: int, column: int, height: int) -> NDArray[np.uint8]:
 def test_a_learning_curve_shows_the_wrong_answers_of_each_epoch_named_by_the_right(axes: Axes) -> None:
     assert curves.draw_learning_curve(axes, epochs([0.9, 0.98, 0.97], [0.93, 0.96, 0.965]), 0.9583) is axes
 
-    assert drawn(axes.lines) == [[[1, 10], [2, 2], [3, 3]], [[1, 7], [2, 4], [3, 3.5]], [[3, 4.17]]]
+    assert points(axes.lines) == [[[1, 10], [2, 2], [3, 3]], [[1, 7], [2, 4], [3, 3.5]], [[3, 4.17]]]
     assert [line.get_color() for line in axes.lines] == [GRAY, BLUE, VERMILION]
     legend: Any = axes.get_legend()
     assert texts(legend.get_texts()) == ["training 97.00 %", "held out 96.50 %", "test 95.83 %"]
@@ -82,7 +75,7 @@ def test_a_learning_curve_marks_the_epoch_that_is_kept(axes: Axes, kept: int, si
     shares = {"training": record.accuracy, "held out": record.validation_accuracy, "test": 0.95}
     legend: Any = axes.get_legend()
     assert texts(legend.get_texts()) == [f"{name} {percent(share)}" for name, share in shares.items()]
-    assert drawn(axes.lines)[2:] == [[[kept, 5]], [[kept, 0], [kept, 1]]]
+    assert points(axes.lines)[2:] == [[[kept, 5]], [[kept, 0], [kept, 1]]]
     text = axes.texts[0]  # beside the line, where there is more room
     assert (text.get_text(), text.get_horizontalalignment()) == (f" epoch {kept} is kept ", side)
     assert (text.get_position(), text.get_transform()) == ((kept, 0.02), axes.get_xaxis_transform())
@@ -131,7 +124,7 @@ def test_a_reliability_curve_has_a_point_for_each_group_with_answers(axes: Axes)
 
     # Wilson's interval of 1 in 3: (1/3 + z^2/6 +- z sqrt(2/27 + z^2/36)) / (1 + z^2/3), with z = 1.96;
     # and of 3 in 4: (3/4 + z^2/8 +- z sqrt(3/64 + z^2/64)) / (1 + z^2/4)
-    assert drawn(axes.lines) == [
+    assert points(axes.lines) == [
         *([[0.4375, 0.0615], [0.4375, 0.7923]], [[0.95, 0.3006], [0.95, 0.9544]]),
         [[0, 0], [1, 1]],
         [[0.4375, 0.3333], [0.95, 0.75]],
@@ -157,7 +150,7 @@ def test_robustness_is_a_small_curve_for_each_change_on_the_same_scale(axes: Axe
     titles = ["rotated, degrees", "blurred, pixels", "moved, px", "thinned, px"]
     assert [panel.get_title("left") for panel in panels] == titles
     rotated = panels[0]
-    assert drawn(rotated.lines) == [[[0, 0.95], [1, 0.95]], [[0, 0.9], [1, 0.8]]]
+    assert points(rotated.lines) == [[[0, 0.95], [1, 0.95]], [[0, 0.9], [1, 0.8]]]
     assert [line.get_color() for line in rotated.lines] == [FAINT, BLUE]
     assert texts(rotated.get_xticklabels()) == ["5", "10"]
     numbers = [(text.get_text(), *text.get_position()) for text in rotated.texts[:2]]
@@ -224,7 +217,7 @@ def test_mistakes_are_drawn_with_the_most_confident_first(axes: Axes) -> None:
     assert axes.get_title("left") == "All mistakes (2), the most confident first"
 
 
-def test_no_more_than_forty_mistakes_are_drawn(axes: Axes) -> None:
+def test_no_more_than_forty_mistakes_are_points(axes: Axes) -> None:
     images = ramps(50)
 
     figures.draw_mistakes(axes, images, [Mistake(i, 1, 7, 1 - i / 100) for i in range(50)])
@@ -257,7 +250,7 @@ def test_digits_suit_the_shape_and_the_first_is_framed(size: tuple[float, float]
     assert np.array_equal(tile(axes, 1, 1, 33), images[columns + 1])
     (frame,) = axes.lines
     corners = [[-0.5, -0.5], [27.5, -0.5], [27.5, 27.5], [-0.5, 27.5], [-0.5, -0.5]]
-    assert (drawn([frame]), frame.get_color()) == ([corners], BLUE)
+    assert (points([frame]), frame.get_color()) == ([corners], BLUE)
     assert mosaic.mask[28:33, 28:33].all()  # nothing in between
 
 

@@ -16,7 +16,7 @@ from PIL import Image
 from mnist_mlp.digits.images import Digits, scale_pixels
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report import sections
-from mnist_mlp.report.inside import as_pixels, effect_of_ink, imagine_digits
+from mnist_mlp.report.inside import as_pixels, imagine_digits
 from mnist_mlp.report.packing import pack
 from mnist_mlp.report.page import costs_of_thresholds, render_page
 from mnist_mlp.report.picture import BLUE, ORANGE, in_two_colors, ink_on_paper, tiled
@@ -84,10 +84,8 @@ def test_names_and_settings_of_any_kind_stay_text(network: Network, few_test_dig
     facts = {"recipe": {"name": bad, bad: bad}, "data": {bad: bad}, "versions": {bad: bad}}
     page = page_of(network, few_test_digits, facts, name=bad)
     page.encode("utf-8")  # which odd file names cannot be
-    plain = page_of(network, few_test_digits, {"recipe": {"name": "a", "b": "c"}})
-    images = [[tag for tag, _ in Elements(text).found if tag == "img"] for text in (page, plain)]
-    assert len(images[0]) == len(images[1])
     assert "onerror=alert(1)&gt;?&amp;amp;" in page
+    assert "<img src=x" not in page
 
 
 def test_the_page_has_each_section_of_the_run(network: Network, few_test_digits: Digits) -> None:
@@ -220,13 +218,8 @@ def test_costs_of_thresholds_by_hand() -> None:
     rows = [("0.00", 0, "5,000", "95.00 %"), ("0.01", "1,000", "4,000", "95.96 %")]  # 1 - 4 / 99
     rows += [("0.02", "2,000", "3,000", "96.94 %"), ("0.04", "5,000", "2,000", "97.89 %")]  # 3 / 98, 2 / 95
     assert sections.costs_table(of_many, 100_000) == sections.table(heads, rows, "numbers")
-
-
-def test_outputs_below_zero_leave_all_digits_without_an_answer(few_test_digits: Digits) -> None:
-    network = Network.from_arrays([np.full((10, 784), -1.0)], activations=["linear"])
-    page = page_of(network, few_test_digits)
-    assert facts_of(page)["costs"][0] == [200, 0]
-    assert "<td>200</td><td>0</td><td>-</td>" in page
+    without = sections.costs_table([(7, 0)], 7)  # outputs below 0 leave all without an answer
+    assert without == sections.table(heads, [("0.00", 7, 0, "-")], "numbers")
 
 
 def pixels(url: str) -> NDArray[np.uint8]:
@@ -246,8 +239,9 @@ def test_pictures_are_as_opaque_as_their_numbers_are_large_above_and_below_zero_
 def test_pictures_of_units_stand_twenty_in_a_row() -> None:
     assert tiled(np.arange(1.0, 22).reshape(21, 1, 1)).tolist() == [[*range(1, 21)], [21] + [0] * 19]
     W = np.zeros((21, 784))
-    W[0, 0], W[1:20, 1], W[20, 2] = -0.5, 2, 2  # times 1/2, the standard deviation of the inputs
+    W[0, 0], W[1:20, 1], W[20, 2] = -1, 2, 2  # times the standard deviations: -1/4, 1 and 1
     inputs = np.stack([np.zeros(784), np.ones(784)])
+    inputs[1, 0] = 0.5
     html = sections.units(Network.from_arrays([W, np.zeros((10, 21))]), inputs)
     assert 'width="560" height="56" alt="21 small pictures, one for each hidden unit' in html
     assert '<canvas id="unit-cover" width="1120" height="112"' in html
@@ -268,58 +262,32 @@ def test_what_is_imagined_differs_from_the_average_of_all_ten() -> None:
     inputs[:, 10] = 0
     html = sections.imagined(signals.reshape(10, 28, 28), 40, inputs)
     for digit, tile in enumerate(html.split("<li>")[1:]):
+        assert f'data-digit="{40 + digit}"' in tile
+        assert f"<b>{digit}</b>" in tile
         # The average has 0.04 in the strong pixels and 0.01 in the weak ones; that is little beside 0.36.
         difference = np.zeros((28, 28))
         difference[0, :10] = np.eye(10)[digit] - 4 / 9 * (digit < 5) * (np.arange(10) > 4)
         pictures = [ink_on_paper(as_pixels(signals[digit].reshape(28, 28))), in_two_colors(difference)]
         assert re.findall('src="(.*?)"', tile) == pictures
-        assert re.findall('data-digit="(.*?)"|<b>(.*?)</b>', tile) == [
-            (f"{40 + digit}", ""),
-            ("", f"{digit}"),
-        ]
     assert sections.imagined(None, 40, inputs) == "<p>This is known for sigmoid layers only.</p>"
     every = np.arange(784).astype(np.uint8)
     assert (as_pixels(scale_pixels(every[None])[0]) == every).all()
     assert as_pixels(np.array([-1.0, 1.2])).tolist() == [0, 255]
 
 
-def test_what_a_unit_looks_for_is_its_weights_where_digits_differ() -> None:
-    network = Network.from_arrays([np.tile([2.0, -3.0, 4.0, 0.0], (1, 196))], activations=["sigmoid"])
-    inputs = np.tile([[0.0, 1.0, 0.7, 0.0], [1.0, 0.0, 0.7, 1.0]], (1, 196))
-    # The first two are 1 in half of the digits: a standard deviation of 0.5. The third never changes.
-    assert effect_of_ink(network, inputs)[0, 0, :4] == pytest.approx([1, -1.5, 0, 0])
-
-
-def test_the_way_back_through_a_network_by_hand() -> None:
-    """Weights that join output k to input k alone lead back to an input that is high at k."""
-    W = np.zeros((10, 784))
-    W[:, :10] = np.eye(10)
-    network = Network.from_arrays([W], activations=["sigmoid"])
-    imagined = imagine_digits(network)
-    assert imagined is not None
-    # ln(0.99 / 0.01) = 4.6 at input k, -4.6 at the nine others, 0 elsewhere: 0.99, 0.01, the middle.
-    first = imagined[0].ravel()
-    assert first[:3] == pytest.approx([0.99, 0.01, 0.01])
-    assert first[10:] == pytest.approx(0.5)
-    biases = np.full(10, 4.0)  # now 0.6 and -8.6, from which 0 is far: all but the nine are near the high end
-    imagined = imagine_digits(Network.from_arrays([W], [biases], activations=["sigmoid"]))
-    assert imagined is not None
-    low, high = np.log(0.01 / 0.99) - 4, np.log(0.99 / 0.01) - 4
-    assert imagined[0].ravel()[[0, 1, 10]] == pytest.approx([0.99, 0.01, 0.01 - 0.98 * low / (high - low)])
-    assert imagine_digits(Network.from_arrays([W], activations=["linear"])) is None
+def test_the_way_back_goes_through_all_layers(network: Network) -> None:
+    for each in (network, Network([784, 20, 10], rng=2)):
+        imagined = imagine_digits(each)
+        assert imagined is not None
+        for digit in (0, 7):
+            signal = np.where(np.arange(10) == digit, 0.99, 0.01)
+            for W, b in zip(each.weights[::-1], (each.biases or [0, 0])[::-1], strict=True):
+                back = W.T.astype(float) @ (np.log(signal / (1 - signal)) - b)
+                signal = 0.01 + 0.98 * (back - back.min()) / (back.max() - back.min())
+            np.testing.assert_allclose(imagined[digit].ravel(), signal, rtol=1e-5)
     nothing = imagine_digits(Network.from_arrays([np.zeros((10, 784))], activations=["sigmoid"]))
     assert (np.asarray(nothing) == 0.01).all()
-
-
-def test_the_way_back_goes_through_all_layers(network: Network) -> None:
-    imagined = imagine_digits(network)
-    assert imagined is not None
-    for digit in (0, 7):
-        signal = np.where(np.arange(10) == digit, 0.99, 0.01)
-        for W, b in ((network.weights[1], network.biases[1]), (network.weights[0], network.biases[0])):  # type: ignore[index]
-            back = W.T.astype(float) @ (np.log(signal / (1 - signal)) - b)
-            signal = 0.01 + 0.98 * (back - back.min()) / (back.max() - back.min())
-        np.testing.assert_allclose(imagined[digit].ravel(), signal, rtol=1e-5)
+    assert imagine_digits(Network.from_arrays([np.zeros((10, 784))], activations=["linear"])) is None
 
 
 def test_what_an_output_is_worth_and_what_is_withstood_is_told() -> None:
@@ -330,9 +298,7 @@ def test_what_an_output_is_worth_and_what_is_withstood_is_told() -> None:
     assert 'alt="What an output is worth"' in worth
     changes = "; rotated 5 degrees: 90.00 %; rotated 10 degrees: 80.00 %; blurred 0.5 pixels: 70.00 %"
     assert f'alt="What it withstands{changes}"' in withstands
-    assert ">percent right after each change; gray line: 95.00 % on the digits as they are<" in svg(
-        withstands
-    )
+    assert "gray line: 95.00 % on the digits as they are<" in svg(withstands)
 
 
 def svg(html: str) -> str:
@@ -349,16 +315,14 @@ def test_a_learning_curve_is_told_to_those_who_cannot_see_it() -> None:
 
 
 def test_mistakes_are_tiles_of_which_the_first_show_without_a_script(few_test_digits: Digits) -> None:
-    images = few_test_digits.images
-    ink = ink_on_paper(images[7])
+    images, ink = few_test_digits.images, ink_on_paper(few_test_digits.images[7])
     shown = [(9, 4, 4, 0.5), (7, 3, 5, 0.987), *[(8, 1, 7, 0.5)] * 30]
     html = sections.mistakes(shown, images, 31)
-    first, *others = (
-        html.removeprefix('<ul class="tiles" id="mistake-tiles">').removesuffix("</ul>").split("</li>")
-    )
+    first, *others = html.split("</li>")
     assert first == (
-        f'<li><button type="button" class="tile" data-digit="1"><img src="{ink}" alt="" width="56" '
-        'height="56"><span><b>3</b> read as <b>5</b></span><small>0.99</small></button>'
+        f'<ul class="tiles" id="mistake-tiles"><li><button type="button" class="tile" data-digit="1">'
+        f'<img src="{ink}" alt="" width="56" height="56"><span><b>3</b> read as <b>5</b></span>'
+        "<small>0.99</small></button>"
     )
     assert len(others) == 22 + 1
     assert sections.mistakes(shown[:1], images, 0) == "<p>There are none.</p>"
@@ -369,32 +333,23 @@ def test_cells_of_the_confusion_matrix_are_darker_up_to_32_mistakes() -> None:
     counts[3] = [0, 1, 3, 900, 4, 15, 16, 31, 32, 5000]
     head, *rows = sections.confusion_table(counts).split("<tr>")[1:]
     assert re.findall('<th scope="col">(.*?)</th>', head) == list("0123456789")
-    assert rows[3].startswith(
-        '<th scope="row">3</th><td class="wrong-0" data-label="3" data-answer="0"></td>'
-    )
+    assert rows[3].startswith('<th scope="row">3</th>')
     cells = re.findall('<td class="(.*?)" data-label="3" data-answer="(.)">(.*?)</td>', rows[3])
     assert [shade.removeprefix("wrong-") for shade, *_ in cells] == [*"012", "right", *"345566"]
     assert [answer for _, answer, _ in cells] == list("0123456789")
+    assert cells[0][2] == ""
     assert cells[2][2] == '<button type="button" aria-label="3 read as 2: 3">3</button>'
 
 
 def test_settings_are_told_in_words() -> None:
     recipe = {"hidden": [300, 100], "learning_rate": 1e-3, "biases": True, "shuffle": False, "name": "a<b"}
-    others = {"machine": {"blas": "x 1"}, "versions": {"numpy": "2"}}
-    card = card_for([1], [1], recipe=recipe, data={"my.csv": "ab"}, seconds={"train": 9.456}, **others)
-    told = [
-        ("hidden", "300, 100"),
-        ("learning rate", "0.001"),
-        ("biases", "yes"),
-        ("shuffle", "no"),
-        ("name", "a<b"),
-    ]
-    groups = {
-        **{"Settings": told, "Data (SHA-256)": [("my.csv", "ab")], "Machine": [("blas", "x 1")]},
-        **{"Versions": [("numpy", "2")], "Time": [("train", "9.46 s")]},
-    }
+    others = {"Machine": {"blas": "x 1"}, "Versions": {"numpy": "2"}}
+    known = {name.lower(): facts for name, facts in others.items()}
+    card = card_for([1], [1], recipe=recipe, data={"my.csv": "ab"}, seconds={"train": 9.456}, **known)
+    told = {"hidden": "300, 100", "learning rate": "0.001", "biases": "yes", "shuffle": "no", "name": "a<b"}
+    groups = {"Settings": told, "Data (SHA-256)": {"my.csv": "ab"}, **others, "Time": {"train": "9.46 s"}}
     assert sections.settings(card) == "".join(
-        f'<div class="facts"><h3>{title}</h3>{sections.table((), rows, "pairs")}</div>'
+        f'<div class="facts"><h3>{title}</h3>{sections.table((), rows.items(), "pairs")}</div>'
         for title, rows in groups.items()
     )
 

@@ -1,7 +1,7 @@
 """What a sweep found: settings summed up, as tables and pictures."""
 
 import itertools
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.text import Text
+from pictures import points, texts
 
 from mnist_mlp.report.figures import BLUE, GRAY, INK, VERMILION, save_picture
 from mnist_mlp.report.sweep_figures import draw_curves, draw_dots, draw_map, draw_ranking, save_sweep_picture
@@ -132,24 +131,16 @@ def written(axes: Axes) -> list[tuple[object, ...]]:
     return [(text.get_text(), *np.round(text.get_position(), 9), text.get_color()) for text in found]
 
 
-def drawn(lines: Iterable[Line2D]) -> list[list[list[float]]]:
-    return [np.round(np.asarray(line.get_xydata()), 4).tolist() for line in lines]
-
-
 def bars(axes: Axes) -> list[list[list[list[float]]]]:
     """The ends of each error bar of each curve."""
     curves: list[Any] = list(axes.containers)
     return [[np.round(bar, 4).tolist() for bar in curve.lines[2][0].get_segments()] for curve in curves]
 
 
-def ticks(labels: Iterable[Text]) -> list[str]:
-    return [label.get_text() for label in labels]
-
-
 def test_a_map_has_the_settings_at_their_places_and_frames_the_best(axes: Axes) -> None:
     assert draw_map(axes, summarize(GRID), "note") is axes
-    assert (axes.get_xlabel(), ticks(axes.get_xticklabels())) == ("learning rate", ["0.1", "0.5"])
-    assert (axes.get_ylabel(), ticks(axes.get_yticklabels())) == ("hidden units", ["50", "200"])
+    assert (axes.get_xlabel(), texts(axes.get_xticklabels())) == ("learning rate", ["0.1", "0.5"])
+    assert (axes.get_ylabel(), texts(axes.get_yticklabels())) == ("hidden units", ["50", "200"])
     assert written(axes) == [
         *(("97.90", 1.5, 1.6, "white"), ("± 0.10", 1.5, 1.3, "white")),
         *(("97.80", 1.5, 0.6, "white"), ("± 0.15", 1.5, 0.3, "white")),
@@ -160,7 +151,7 @@ def test_a_map_has_the_settings_at_their_places_and_frames_the_best(axes: Axes) 
     assert [text.get_text() for text in axes.texts if text.get_fontweight() == "bold"] == ["97.90"]
     frames: list[Any] = list(axes.patches)
     assert [(frame.get_bbox().bounds, frame.get_fill()) for frame in frames] == [((1, 1, 1, 1), False)]
-    assert drawn(axes.lines) == [[[1.88, 0.82]]]  # as good as the best
+    assert points(axes.lines) == [[[1.88, 0.82]]]  # as good as the best
     assert axes.get_title("left") == "Accuracy in percent; framed: best, dot: as good"
     cells: Any = axes.collections[0]
     np.testing.assert_allclose(cells.get_array(), [[100 - 95.766667, 2.2], [3.7, 2.1]], rtol=1e-6)
@@ -185,8 +176,8 @@ def test_one_setting_is_a_curve_of_means_with_deviations(axes: Axes) -> None:
     found = {0.1: (96.1, 97), 1: (99, 100), 0.01: (96.01, 97), 10: (None, None)}
     rows = summarize([entry for rate, scores in found.items() for entry in entries({"rate": rate}, *scores)])
     assert draw_curves(axes, rows, "rate", "note") is axes
-    *_, best = drawn(axes.lines)
-    assert (drawn(axes.lines)[0], best) == ([[0.01, 3.495], [0.1, 3.45], [1, 0.5]], [[1, 0.5]])
+    *_, best = points(axes.lines)
+    assert (points(axes.lines)[0], best) == ([[0.01, 3.495], [0.1, 3.45], [1, 0.5]], [[1, 0.5]])
     assert bars(axes) == [
         [[[0.01, 2.795], [0.01, 4.195]], [[0.1, 2.8136], [0.1, 4.0864]], [[1, 0.01], [1, 1.2071]]]
     ]
@@ -198,10 +189,10 @@ def test_one_setting_is_a_curve_of_means_with_deviations(axes: Axes) -> None:
 def test_another_setting_gives_several_curves(axes: Axes) -> None:
     draw_curves(axes, summarize(GRID), "learning_rate", "note")
     many, few = (curve.lines[0] for curve in axes.containers)  # type: ignore[attr-defined]
-    assert drawn([many, few]) == [[[0.1, 3.7], [0.5, 2.1]], [[0.1, 4.2333], [0.5, 2.2]]]
+    assert points([many, few]) == [[[0.1, 3.7], [0.5, 2.1]], [[0.1, 4.2333], [0.5, 2.2]]]
     assert [line.get_color() for line in (many, few)] == [BLUE, VERMILION]
     legend: Any = axes.get_legend()
-    assert ticks(legend.get_texts()) == ["hidden units 200", "hidden units 50"]
+    assert texts(legend.get_texts()) == ["hidden units 200", "hidden units 50"]
     assert (axes.get_title("left"), axes.get_ylabel()) == ("Accuracy by learning rate", "accuracy")
     best: Any = axes.texts[0]
     assert (best.get_text(), *best.xy) == ("97.90 %", 0.5, pytest.approx(2.0))  # above its error bar
@@ -210,7 +201,7 @@ def test_another_setting_gives_several_curves(axes: Axes) -> None:
 def test_the_best_of_several_settings_stands_out(axes: Axes) -> None:
     rows = summarize([*GRID, *entries({"learning_rate": 0.9, "hidden": 300}, None)])
     assert draw_dots(axes, rows, "hidden", "title", "note") is axes
-    assert drawn(axes.lines) == [[[50, 4.2333]], [[200, 3.7]], [[50, 2.2]], [[200, 2.1]]]
+    assert points(axes.lines) == [[[50, 4.2333]], [[200, 3.7]], [[50, 2.2]], [[200, 2.1]]]
     assert [line.get_color() for line in axes.lines] == [BLUE, BLUE, BLUE, VERMILION]
     assert (axes.get_title("left"), axes.get_xlabel()) == ("title", "hidden units")
     assert written(axes) == [("note", 0, 11, GRAY)]
@@ -232,14 +223,14 @@ def test_a_setting_of_numbers_has_an_axis_that_suits_it(
     axes: Axes, name: str, values: Sequence[float], scale: str, shown: list[str]
 ) -> None:
     draw_dots(axes, summarize([entry for value in values for entry in entries({name: value}, 90)]), name)
-    assert (axes.get_xscale(), ticks(axes.get_xticklabels())) == (scale, shown)
+    assert (axes.get_xscale(), texts(axes.get_xticklabels())) == (scale, shown)
     assert list(axes.get_xticks(minor=True)) == []
 
 
 def test_settings_that_are_no_numbers_are_ranked(axes: Axes) -> None:
     found = [entry for i in range(22) for entry in entries({"loss": f"{i}"}, 90 - i, 92 - i)]
     assert draw_ranking(axes, summarize([*found, *entries({"loss": "a"}, None)]), "note") is axes
-    assert ticks(axes.get_yticklabels()) == [f"loss={i}" for i in range(20)]
+    assert texts(axes.get_yticklabels()) == [f"loss={i}" for i in range(20)]
     assert [text[:1] for text in written(axes)] == [*((f"{91 - i}.00 %",) for i in range(20)), ("note",)]
     places: list[Any] = list(axes.texts[:20])
     assert [text.xy for text in places] == [(1, i) for i in range(20)]

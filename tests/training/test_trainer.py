@@ -2,7 +2,6 @@
 
 import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -179,19 +178,6 @@ def test_progress_is_told_about_every_two_thousand_samples(
 
 
 # Watching and stopping
-
-
-@each_kind
-def test_the_network_is_up_to_date_whenever_an_epoch_ends(few_digits: Digits, recipe: Recipe) -> None:
-    recipe = recipe.with_settings({"validation": 0, "patience": 0})
-    network, seen = recipe.network(), list[list[str]]()
-    history = train(network, few_digits, recipe, on_epoch=lambda _: seen.append(content(network)))
-    assert all(before != after for before, after in pairwise([content(recipe.network()), *seen]))
-    trainer = Trainer(recipe.network(), few_digits, recipe)
-    for after_epoch in seen:
-        trainer.run_epoch()
-        assert content(trainer.network()) == after_epoch
-    assert len(history) == 3
 
 
 class EnoughError(Exception):
