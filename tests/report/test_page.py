@@ -281,7 +281,7 @@ def test_the_way_back_goes_through_all_layers(network: Network) -> None:
         assert imagined is not None
         for digit in (0, 7):
             signal = np.where(np.arange(10) == digit, 0.99, 0.01)
-            for W, b in zip(each.weights[::-1], (each.biases or [0, 0])[::-1], strict=True):
+            for W, b in zip(each.weights[::-1], (each.biases or [np.zeros(1)] * 2)[::-1], strict=True):
                 back = W.T.astype(float) @ (np.log(signal / (1 - signal)) - b)
                 signal = 0.01 + 0.98 * (back - back.min()) / (back.max() - back.min())
             np.testing.assert_allclose(imagined[digit].ravel(), signal, rtol=1e-5)
