@@ -30,6 +30,13 @@ def watch_disk(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return events
 
 
+def next_descriptor() -> int:
+    """The number of the next file to be opened, which is larger while others are open."""
+    descriptor = os.dup(0)
+    os.close(descriptor)
+    return descriptor
+
+
 @contextmanager
 def largest_file(size: int) -> Iterator[None]:
     """Let every file be as if the disk were full after so many bytes of it."""

@@ -4,7 +4,6 @@ import bz2
 import csv
 import gzip
 import io
-import json
 import lzma
 import re
 from collections.abc import Callable
@@ -155,7 +154,10 @@ def test_forms_of_other_programs_are_read_and_described(tmp_path: Path, case: st
 
 
 FRACTIONS = [[row[0], *(f"{int(cell) / 255:.3f}" for cell in row[1:])] for row in cells()]
-NO_CSV = "not a CSV file"
+FROM_PANDAS = [
+    ["5", "0", *(f"0.{i}" for i in range(1, 783)), "7"],
+    *cells(),
+]  # numbers of the first line as names
 SIZES = "instead of 785: a line holds a label and 784 pixels, commas between"
 
 REFUSED: dict[str, tuple[bytes, str]] = {
@@ -164,68 +166,74 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "header only": (lines([["label", *NAMES]]), "holds no digits; there should be a line for each"),
     "scaled": (
         lines(FRACTIONS),
-        r"in column 2, not a pixel .*; the pixels look scaled to 0-1: multiply them by",
+        r"column 2, not a pixel .*; the pixels look scaled to 0-1: multiply them by 255",
     ),
     "no label": (
         lines([row[1:] for row in cells()]),
-        f"line 1 has 784 columns {SIZES}; the label seems to be mi",
+        f"line 1 has 784 columns {SIZES}; the label seems to be missing: each line starts with the",
     ),
-    "no label named": (
-        lines([NAMES]),
-        f"line 1 has 784 columns {SIZES}; the label see",
+    "index, no header": (
+        lines(INDEXED),
+        rf"1 has 786 columns {SIZES}; an index column\? write the file without it \(pandas: index=False\)",
     ),
-    "index, no header": (lines(INDEXED), f"line 1 has 786 columns {SIZES}; an index column"),
     "8 x 8 pixels": (
         lines([row[:65] for row in cells()]),
-        f"line 1 has 65 columns {SIZES}; .* of 8 x 8 pixels",
+        f"1 has 65 columns {SIZES}; these may be pictures of 8 x 8 pixels, which would have to be 28 x 28",
+    ),
+    "8 x 8 pixels, no label": (
+        lines([ROWS[0, :64].astype(str).tolist()]),
+        "line 1 has 64 .* of 8 x 8 pixels",
     ),
     "two labels": (
         lines([["label", "class", *NAMES[1:]]]),
-        "line 1 names 2 labels and 783 pixels, instead of 1 and 784",
+        "line 1 names 2 labels and 783 pixels, instead of 1 a",
     ),
     "digits for names": (
-        lines([["5", "0", *(f"0.{i}" for i in range(1, 783)), "7"], *cells()]),
+        lines(FROM_PANDAS),
         "line 1 is a digit that pandas took for names; read the file by header=None and write it again",
     ),
-    "text": (b"hello\n", f"line 1 has 1 column {SIZES}$"),
-    "decimal comma": (lines(cells(lambda number: f"{number},5"), ";"), "has '.,5' in column 1, not a label"),
-    "8 x 8 pixels, no label": (
-        lines([row[:64] for row in cells()]),
-        "line 1 has 64 columns .* of 8 x 8 pixels",
+    "text": (b"hello\n", f"line 1 has 1 column {SIZES}"),
+    "decimal comma": (
+        lines(cells(lambda number: f"{number},5"), ";"),
+        "has '.,5' in column 1, not a label .*",
     ),
-    "UTF-16": (PLAIN_LINE.decode().encode("utf-16"), "is UTF-16 text, not a CSV file; save it as UTF-8$"),
-    "UTF-16, high bytes first": (b"\xfe\xff\0005", "is UTF-16 text, not a CSV file; save it as UTF-8$"),
     "UTF-16 without mark": (
         PLAIN_LINE.decode().encode("utf-16-le"),
-        "is not text, so it is no CSV file; name an",
+        "is not text, so it is no CSV file; name .*",
     ),
-    "npy": (
-        b"\x93NUMPY\x01\x00",
-        r"is a NumPy array, .*; write it with numpy\.savetxt\(name, array, fmt='%d', d",
-    ),
-    "png": (b"\x89PNG\r\n\x1a\n", f"is a picture, {NO_CSV}; read pictures with: mnist-mlp predict$"),
-    "jpeg": (b"\xff\xd8\xff\xe0", f"is a picture, {NO_CSV}; read pictures with: mnist-mlp predict$"),
-    "gif": (b"GIF89a", f"is a picture, {NO_CSV}; read pictures with: mnist-mlp predict$"),
-    "idx": (b"\0\0\x08\x03", f"is an IDX file, {NO_CSV}; name its folder with --data-dir$"),
-    "web page": (
-        b"\n\n  <html><body>",
-        f"is a web page, {NO_CSV}; MNIST can be fetched by: mnist-mlp download$",
-    ),
-    "web page with mark": (b"\xef\xbb\xbf<html>", f"is a web page, {NO_CSV}"),
-    "xlsx": (b"PK\x03\x04" + bytes(1000), f"is a spreadsheet or ZIP archive, {NO_CSV}; export it as CSV$"),
-    "xls": (b"\xd0\xcf\x11\xe0", f"is an Excel file, {NO_CSV}; export it as CSV$"),
-    "pdf": (b"%PDF-1.4", f"is a PDF document, {NO_CSV}; export it as CSV$"),
-    "parquet": (b"PAR1", f"is a Parquet file, {NO_CSV}; export it as CSV$"),
-    "hdf5": (b"\x89HDF\r\n", f"is an HDF5 file, {NO_CSV}; export it as CSV$"),
-    "json": (json.dumps([{"label": 5}]).encode(), f"is a JSON file, {NO_CSV}; export it as CSV$"),
-    "json lines": (json.dumps({"label": 5}).encode(), f"is a JSON file, {NO_CSV}; export it as CSV$"),
-    "bzip2": (bz2.compress(PLAIN_LINE), f"is a bzip2 archive, {NO_CSV}; unpack it first$"),
-    "xz": (lzma.compress(PLAIN_LINE), f"is an xz archive, {NO_CSV}; unpack it first$"),
-    "7z": (b"7z\xbc\xaf\x27\x1c", f"is a 7-Zip archive, {NO_CSV}; unpack it first$"),
-    "broken gzip": (gzip.compress(PLAIN_LINE)[:-9], r"is a damaged \.gz file"),
-    "no gzip": (b"\x1f\x8b, said the spider", r"is a damaged \.gz file"),
-    "gzip of zeros": (gzip.compress(bytes(10**7)), "is not text"),
+    "gzip of zeros": (gzip.compress(bytes(10**7)), "is not text, so it is no CSV file; name another file"),
+    "broken gzip": (gzip.compress(PLAIN_LINE)[:-9], r"is a damaged \.gz file; copy or fetch it anew"),
+    "no gzip": (b"\x1f\x8b, said the spider", r"is a damaged \.gz file; copy or fetch it anew"),
 }
+
+# Starts of files of other kinds, what they are, and what to do
+OTHER_KINDS: list[tuple[list[bytes], str, str]] = [
+    ([b"PK\x03\x04"], "a spreadsheet or ZIP archive", "export it as CSV"),
+    ([b"\xd0\xcf\x11\xe0"], "an Excel file", "export it as CSV"),
+    ([b"%PDF-1.4"], "a PDF document", "export it as CSV"),
+    ([b"PAR1"], "a Parquet file", "export it as CSV"),
+    ([b"\x89HDF\r\n"], "an HDF5 file", "export it as CSV"),
+    ([b'{"label": 5}', b"[5]"], "a JSON file", "export it as CSV"),
+    ([b"\xff\xfe5\0", b"\xfe\xff\0005"], "UTF-16 text", "save it as UTF-8"),
+    (
+        [b"\x93NUMPY\x01"],
+        "a NumPy array",
+        "write it with numpy.savetxt(name, array, fmt='%d', delimiter=',')",
+    ),
+    ([b"\x89PNG\r\n", b"\xff\xd8\xff\xe0", b"GIF89a"], "a picture", "read pictures with: mnist-mlp predict"),
+    ([b"\0\0\x08\x03"], "an IDX file", "name its folder with --data-dir"),
+    ([bz2.compress(b"5")], "a bzip2 archive", "unpack it first"),
+    ([lzma.compress(b"5")], "an xz archive", "unpack it first"),
+    ([b"7z\xbc\xaf\x27\x1c"], "a 7-Zip archive", "unpack it first"),
+    ([b"\n <html>", b"\xef\xbb\xbf<html>"], "a web page", "MNIST can be fetched by: mnist-mlp download"),
+]
+
+
+@pytest.mark.parametrize(("starts", "kind", "remedy"), OTHER_KINDS)
+def test_files_of_other_kinds_are_named(tmp_path: Path, starts: list[bytes], kind: str, remedy: str) -> None:
+    for start in starts:
+        with pytest.raises(ValueError, match=f"^is {kind}, not a CSV file; {re.escape(remedy)}$"):
+            read(tmp_path, start)
 
 
 def test_a_file_without_lines_cannot_be_described(tmp_path: Path) -> None:

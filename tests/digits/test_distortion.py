@@ -101,18 +101,10 @@ def test_the_elastic_field_is_smoothed_noise(options: dict[str, float]) -> None:
     np.testing.assert_allclose(got, read_at(ROWS + down, COLUMNS + right), atol=0.05)
 
 
-def test_the_same_seed_gives_the_same_images_and_another_seed_others() -> None:
-    images = DIGITS.reshape(-1, 784)
-    distortion = Distortion(rotation=10, scale=0.1, shear=0.1, shift=1, elastic=20)
-    once, again, other = (distortion.apply(images, np.random.default_rng(seed)) for seed in (1, 1, 2))
-    np.testing.assert_array_equal(once, again)
-    assert np.abs(once - other).mean() > 1
-    assert once.dtype == np.float32
-
-
 def test_a_new_map_is_drawn_for_each_group_and_each_batch() -> None:
     images, rng = np.repeat(FIVE.reshape(1, 784), 65, axis=0), np.random.default_rng(3)
     first, second = (Distortion(rotation=20).apply(images, rng) for _ in range(2))
+    assert first.dtype == np.float32
     np.testing.assert_array_equal(first[0], first[63])
     assert np.abs(first[0] - first[64]).max() > 10
     assert np.abs(first[0] - second[0]).max() > 10

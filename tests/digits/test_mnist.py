@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from samples import assert_same, idx_bytes, random_digits, write_idx
 
 from mnist_mlp.digits.images import DataError, Digits
@@ -29,7 +27,6 @@ from mnist_mlp.digits.mnist import (
     read_idx,
     write_csv,
 )
-from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import StorageError, temporary_name
 
 ROOT = Path(__file__).parents[2]
@@ -298,34 +295,3 @@ def test_processes_that_cache_at_once_do_not_harm_each_other(csv: Path) -> None:
     digest = hashlib.sha256(csv.read_bytes()).hexdigest()
     assert outputs == [[str(random_digits(2000).images.sum()), digest]] * 3
     assert sorted(path.name for path in csv.parent.iterdir()) == [".digits.csv.cache", "digits.csv"]
-
-
-# Anything at all
-
-
-@pytest.fixture(scope="module")
-def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("scratch")
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.data())
-def test_mutated_files_are_refused_or_read(scratch: Path, data: st.DataObject) -> None:
-    digits, csv = random_digits(3), scratch / "digits.csv"
-    write_csv(digits, csv)
-    read_csv(csv)
-    images, labels = write_idx(digits, scratch, end=data.draw(st.sampled_from(["", ".gz"])))
-    victim = data.draw(st.sampled_from([csv, cache_of(csv), images, labels]))
-    content = bytearray(victim.read_bytes())
-    for _ in range(data.draw(st.integers(1, 3))):
-        where = data.draw(st.integers(0, len(content)))
-        content[where : where + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
-    victim.write_bytes(content)
-    for read, paths in (read_csv, (csv,)), (read_idx, (images, labels)):
-        try:
-            found = read(*paths)
-        except MnistMlpError as error:
-            message = str(error)
-        else:
-            message = f"{len(found)} digits"
-        assert message.isprintable()

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from disk import largest_file, watch_disk
+from disk import largest_file, next_descriptor, watch_disk
 
 from mnist_mlp.files.atomic import (
     StorageError,
@@ -23,12 +23,13 @@ from mnist_mlp.files.atomic import (
 
 
 def test_a_written_file_has_the_content_and_leaves_nothing_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "note.txt"
+    path, before = tmp_path / "note.txt", next_descriptor()
     write_text(path, "café\n")
     write_text(path, "zweite Fassung: größer\n")
     assert path.read_bytes() == "zweite Fassung: größer\n".encode()
     assert read_text(path) == "zweite Fassung: größer\n"
     assert list(tmp_path.iterdir()) == [path]
+    assert next_descriptor() == before
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows cannot synchronize folders")

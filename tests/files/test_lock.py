@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from disk import next_descriptor
 
 from mnist_mlp.files.atomic import StorageError
 from mnist_mlp.files.lock import locked
@@ -28,14 +29,12 @@ def test_one_process_at_a_time_has_a_folder_and_a_killed_one_has_it_no_more(tmp_
     with holder:
         assert holder.stdout
         assert holder.stdout.readline().strip() == b"locked"
-        free = os.dup(0)
-        os.close(free)
+        before = next_descriptor()
         with pytest.raises(StorageError) as caught, locked(tmp_path):
             pass
         fault = "is in use by another process; wait for it, or choose another folder"
         assert str(caught.value) == f"{tmp_path}: {fault}"
-        assert os.dup(0) == free  # the folder does not stay open
-        os.close(free)
+        assert next_descriptor() == before  # the folder does not stay open
         holder.kill()
     for _ in range(2):  # the second time since it was given back
         with locked(tmp_path):
