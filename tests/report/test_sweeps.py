@@ -190,8 +190,9 @@ def test_another_setting_gives_several_curves(axes: Axes) -> None:
     draw_curves(axes, summarize(GRID), "learning_rate", "note")
     many, few = (curve.lines[0] for curve in axes.containers)  # type: ignore[attr-defined]
     assert points([many, few]) == [[[0.1, 3.7], [0.5, 2.1]], [[0.1, 4.2333], [0.5, 2.2]]]
-    assert [line.get_color() for line in (many, few)] == [BLUE, VERMILION]
     legend: Any = axes.get_legend()
+    for drawn in ((many, few), legend.get_texts()):
+        assert [to_hex(one.get_color()) for one in drawn] == [BLUE, VERMILION]
     assert texts(legend.get_texts()) == ["hidden units 200", "hidden units 50"]
     assert (axes.get_title("left"), axes.get_ylabel()) == ("Accuracy by learning rate", "accuracy")
     best: Any = axes.texts[0]

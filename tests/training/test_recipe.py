@@ -1,6 +1,7 @@
 """Recipes: the named ones, recipe files, and what a recipe builds."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,9 @@ def test_a_recipe_builds_its_network() -> None:
     assert network.sizes == recipe.layer_sizes == [784, 30, 20, 10]
     assert content(network) == content(same)
     assert Recipe().network().biases is None
+    assert {recipe: network} == {
+        replace(recipe): network
+    }  # it cannot be changed, and is as good as an equal one
 
 
 @pytest.mark.parametrize("name", ["rotation", "scale", "shear", "shift", "elastic"])
