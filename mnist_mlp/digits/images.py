@@ -32,7 +32,7 @@ class Digits:
     files: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim != 3 or self.images.shape[1:] != (28, 28):
+        if self.images.dtype != np.uint8 or self.images.shape[1:] != (28, 28):
             raise DataError(f"images must be uint8 (n, 28, 28), not {self.images.dtype} {self.images.shape}")
         if self.labels.dtype != np.uint8 or self.labels.ndim != 1:
             raise DataError(f"labels must be uint8 (n), not {self.labels.dtype} {self.labels.shape}")
@@ -66,7 +66,7 @@ def scale_pixels(images: NDArray[np.integer[Any]]) -> NDArray[np.float32]:
         DataError: the images are of another shape, or not whole numbers from 0 to 255.
     """
     images = np.asarray(images)
-    if images.ndim not in (2, 3) or images.shape[1:] not in ((784,), (28, 28)):
+    if images.shape[1:] not in ((784,), (28, 28)):
         raise DataError(f"images must be (n, 28, 28) or (n, 784), not {images.shape}; reshape them")
     if images.dtype.kind not in "iu":
         raise DataError(
