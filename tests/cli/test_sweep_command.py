@@ -140,11 +140,14 @@ def test_where_no_setting_can_be_trained_it_says_so() -> None:
 
 
 def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_chosen() -> None:
-    asked = "--recipe book epochs=1,2,30 learning_rate=3 hidden=5 --validation 100 --json --out out"
+    asked = (
+        "--recipe book epochs=1,2,30 learning_rate=3 hidden=5 --validation 100 --json --out out --pictures"
+    )
     shown = call("sweep", *asked.split())
     scores = {entry["epochs"]: entry["held_out"] for entry in json.loads(shown.out)}
     best = max(scores, key=lambda epochs: (scores[epochs], -epochs))
     assert {path.name for path in Path("out").glob("epochs=*")} == {"epochs=30", f"epochs={best}"}
+    assert "epochs=30/seed-1/mistakes.png" in files(Path("out"))
     assert load_recipe("out/chosen.toml").epochs == best
     assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == best
     assert "several seeds" not in call("evaluate", "out").err  # there is but one
@@ -152,17 +155,17 @@ def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_c
 
 def test_a_recipe_file_may_hold_lists_and_tables() -> None:
     Path("my.toml").write_text(
-        'base = "fast"\nepochs = 1\nvalidation = 50\nhidden = [5, 6]\n'
+        'base = "fast"\nepochs = 1\nvalidation = 50\nhidden = [1500, 5]\n'
         '[[settings]]\n[[settings]]\nmomentum = 0\nschedule = "constant"\n'
     )
-    shown = call("sweep", "my.toml", "learning_rate=0.2", "--pictures")
+    shown = call("sweep", "my.toml", "learning_rate=0.2", "--jobs", 1)
     assert shown.code == 0, shown.err
     assert "recipe my, 4 settings, 1 network each, judged by 50 held-out" in shown.err
     (out,) = Path("runs").iterdir()
     assert {path.name for path in out.glob("*=*")} == {
-        f"hidden={hidden}{more}" for hidden in (5, 6) for more in ("", ",momentum=0,schedule=constant")
+        f"hidden={hidden}{more}" for hidden in (1500, 5) for more in ("", ",momentum=0,schedule=constant")
     }
-    assert "hidden=5/seed-1/mistakes.png" in files(out)
+    assert re.findall(r"(?m)^\d/4 .* hidden=(\d+)", shown.err) == ["1500", "1500", "5", "5"]  # one at a time
     assert "one network a setting does not show how much chance matters; --repeats 3 does\n" in shown.out
     assert load_recipe(str(out / "hidden=5" / "seed-1" / "recipe.toml")).learning_rate == 0.2
 

@@ -93,7 +93,7 @@ def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None
             for one in card["runs"]
         ],
     ]
-    assert re.findall(r"(?m)^([12]/2)  .* left  seed [78]$", shown.err) == ["1/2", "2/2"]
+    assert re.findall(r"(?m)^([12])/2  .* left  seed ([78])$", shown.err) == [("1", "7"), ("2", "8")]
     assert shown.err.endswith(
         "\n\nall of it is in my run:\n"
         "  scorecard.md, for each seed a folder with its model, report.html and pictures\n"

@@ -48,10 +48,9 @@ def test_a_scheduler_on_another_machine_needs_tls_or_trust(address: str, data: D
 @pytest.mark.parametrize(
     ("address", "insecure"),
     [
-        *(
-            (address, False)
-            for address in ("tls://127.0.0.1:1", "tcp://127.0.0.1:1", "localhost:1", "[::1]:1")
-        ),
+        ("tls://127.0.0.1:1", False),
+        ("what://[::1]:1", False),
+        ("localhost:1", False),
         ("what://192.0.2.1:1", True),
     ],
 )

@@ -26,9 +26,9 @@ def test_all_combinations_of_lists_are_tried_the_last_changing_first() -> None:
         {"learning_rate": 0.2, "hidden": 50},
         {"learning_rate": 0.2, "hidden": (300, 100)},
     ]
-    assert tried("batch-size=1,8,1", "biases=true,False", "loss=cross-entropy")[:2] == [
-        {"batch_size": 1, "biases": True, "loss": "cross-entropy"},
-        {"batch_size": 1, "biases": False, "loss": "cross-entropy"},
+    assert tried("batch-size=1,8,1", "biases=true,False", "loss=softmax-cross-entropy")[:2] == [
+        {"batch_size": 1, "biases": True, "loss": "softmax-cross-entropy"},
+        {"batch_size": 1, "biases": False, "loss": "softmax-cross-entropy"},
     ]
     assert len(tried("batch-size=1,8,1", "biases=true,false")) == 4
 
