@@ -130,7 +130,7 @@ class Screen:
             def report(name: str, done: int, total: int) -> None:
                 what = escape_controls(name)
                 if what not in tasks:
-                    tasks[what] = progress.add_task(what)
+                    tasks[what] = progress.add_task(what, total=None)
                 progress.update(tasks[what], completed=done, total=total or None)
 
             yield report

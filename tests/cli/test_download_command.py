@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from commands import ROOT, call
 
+from mnist_mlp.digits.download import Source
+
 pytestmark = pytest.mark.usefixtures("alone")
 
 
@@ -121,7 +123,8 @@ def test_each_command_may_be_offline_or_ask_a_mirror(
 
 def test_a_download_that_fails_leaves_no_folder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")
-    monkeypatch.setattr("mnist_mlp.cli.sources.SOURCES", ())
+    monkeypatch.setattr("mnist_mlp.cli.sources.SOURCES", (Source("http://127.0.0.1:9/known", "idx"),))
     for arguments in (["show-digit"], ["evaluate", run], ["train"], ["download"]):
-        assert call(*arguments, "--data-dir", "dat/mnist").code == 1
+        shown = call(*arguments, "--data-dir", "dat/mnist")
+        assert (shown.code, "http://127.0.0.1:9/known" in shown.err) == (1, True)
         assert list(Path().iterdir()) == []

@@ -10,11 +10,18 @@ import pytest
 from commands import ROOT, call
 from folders import files
 
+from mnist_mlp.digits.mnist import read_csv
 from mnist_mlp.nn.network import Network
 from mnist_mlp.report.curves import draw_robustness
 from mnist_mlp.report.figures import save_picture
+from mnist_mlp.report.markdown import scorecard_page
+from mnist_mlp.report.page import render_page
+from mnist_mlp.report.scorecard import Scorecard
+from mnist_mlp.runs.folder import load_model
+from mnist_mlp.training.recipe import EXPLANATIONS
 
 pytestmark = pytest.mark.usefixtures("alone")
+MODEL = "model.safetensors"
 
 
 def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
@@ -25,15 +32,18 @@ def test_it_gives_the_scorecard_of_the_run(run: Path, test_csv: Path) -> None:
     assert second == f"digits {test_csv}"
     assert third.startswith(f"accuracy {100 * of_run['accuracy']:.2f} % ")
     assert shown.err == "\nwritten to scored\n"
+    digest = of_run.pop("data")[test_csv.name]
+    del of_run["seconds"]
     pictures = {"confusion_matrix.png", "mistakes.png"}
     assert files(Path("scored")) == {"scorecard.json", "scorecard.md", "report.html", *pictures}
     for card in (
         json.loads(call("evaluate", run / "model.safetensors", "--test-csv", test_csv, "--json").out),
         json.loads(Path("scored", "scorecard.json").read_text()),
     ):
-        assert card.pop("data") == {test_csv.name: of_run["data"][test_csv.name]}
-        assert card.pop("seconds").keys() == {"load", "score"}
-        assert card.items() <= of_run.items()
+        assert card.pop("data") == {test_csv.name: digest}
+        seconds = card.pop("seconds")
+        assert (seconds.keys(), min(seconds.values()) > 0) == ({"load", "score"}, True)
+        assert card == of_run
 
 
 def test_robustness_is_told_in_text_json_and_pictures(run: Path, test_csv: Path) -> None:
@@ -48,8 +58,13 @@ def test_robustness_is_told_in_text_json_and_pictures(run: Path, test_csv: Path)
     for row in card["robustness"]:
         assert f" {row['amount']:g}: {100 * row['accuracy']:.1f}" in told
     assert max(map(len, shown.out.splitlines()[2:])) <= 80
-    assert "![robustness](robustness.png)" in Path("scored", "scorecard.md").read_text()
-    assert "What it withstands" in Path("scored", "report.html").read_text("utf-8")
+    known, model = Scorecard.from_json(Path("scored", "scorecard.json").read_text()), load_model(run / MODEL)
+    pictures = ["confusion_matrix.png", "mistakes.png", "robustness.png"]
+    markdown = scorecard_page(known, pictures=pictures, explanations=EXPLANATIONS)
+    assert Path("scored", "scorecard.md").read_text("utf-8") == markdown
+    digits, threshold = read_csv(test_csv), model.threshold
+    page = render_page(card=known, network=model.network, digits=digits, threshold=threshold, name="scored")
+    assert Path("scored", "report.html").read_text("utf-8") == page
     again = call(*evaluate, "--json", terminal=True)
     assert json.loads(again.out)["robustness"] == card["robustness"]
     assert "changed sets of digits" in again.err  # the progress
@@ -88,11 +103,12 @@ def test_what_is_no_model_is_named(run: Path, test_csv: Path) -> None:
     Path("pickle.safetensors").write_bytes(b"\x80\x04cos\nsystem\n(S'touch owned'\ntR." * 100)
     Network([3, 4, 2], rng=1).save("other.safetensors")
     Path("run.json").write_text('{"recipe": {}}')
+    shutil.copy(test_csv, "MY.CSV")
     before = files()
     for place, part in {
         **dict.fromkeys(["cut.safetensors", "pickle.safetensors", "none.safetensors"], ""),
         "other.safetensors": "a 3-4-2 network; digits need 784 inputs and 10 outputs",
-        str(test_csv): "is not a model; digits of your own go with --test-csv, or --csv for show-digit",
+        "MY.CSV": "is not a model; digits of your own go with --test-csv, or --csv for show-digit",
         "run.json": "is not a model; name a run's folder, or the model.safetensors in it",
     }.items():
         assert call("evaluate", place, "--test-csv", test_csv).line.startswith(f"{place}: {part}")

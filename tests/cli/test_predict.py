@@ -191,6 +191,7 @@ def test_what_is_no_picture_is_one_line(page: Path, run: Path) -> None:
     for name in ("text.png", "folder", "missing.png"):
         assert call("predict", page, name, "--model", run, "--csv", "mine.csv").line.startswith(f"{name}: ")
     assert files() == {"text.png"}
+    assert "cannot be read: File name too long" in call("predict", "a" * 300, "--model", run).line
     assert call("predict", page, run).line == f"{run}: is a run; name it with --model {run}"
     Path("text.png").rename("my text.png")
     assert call("predict", "my", "text.png").line == 'my: put the name in quotes: "my text.png"'

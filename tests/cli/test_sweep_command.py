@@ -171,7 +171,7 @@ def test_a_recipe_file_may_hold_lists_and_tables() -> None:
 
 
 def test_samples_of_a_range_say_how_they_are_drawn(
-    mnist_train: Digits, few_test_digits: Digits, tmp_path: Path
+    mnist_train: Digits, few_test_digits: Digits, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_csv(mnist_train[:2101], tmp_path / "mnist_train.csv")
     write_csv(few_test_digits, tmp_path / "mnist_test.csv")
@@ -190,6 +190,10 @@ def test_samples_of_a_range_say_how_they_are_drawn(
     drawn = settings_to_try(ranges, 3, 1, np.random.default_rng(1))  # by the recipe's seed
     entries = json.loads(shown.out)
     assert [{name: entry[name] for name in ("learning_rate", "hidden")} for entry in entries] == drawn
+    monkeypatch.delenv("MNIST_MLP_DATA")
+    Path("elsewhere").mkdir()
+    monkeypatch.chdir("elsewhere")
+    assert json.loads(call("sweep", "--resume", "../out", "--json").out) == entries  # on the same digits
 
 
 def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:

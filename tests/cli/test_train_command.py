@@ -126,7 +126,9 @@ def test_a_finished_run_is_kept_unless_forced(
             "run: holds a finished run; choose another folder, or --force to replace it"
         )
         assert Path("run", MODEL).read_bytes() == (run / MODEL).read_bytes()
-    assert call("train", *csvs, *SHORT, "--out", "run", "--force").code == 0
+    forced = call("train", *csvs, *SHORT, "--out", "run", "--force", terminal=True)
+    assert forced.code == 0
+    assert re.search(r"epoch 1/1 .* 400/400 .*/s", forced.err)
     assert Path("run", MODEL).read_bytes() != (run / MODEL).read_bytes()
 
 

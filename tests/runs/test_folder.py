@@ -178,7 +178,7 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run() -> None:
 
     line = refused(find_model, None)
     assert line == f"no finished run under {runs}; train one first: mnist-mlp train"
-    old, new = finished("b", 2, "model.safetensors"), finished("a", 3, "model.safetensors")
+    new, old = finished("a", 3, "model.safetensors"), finished("b", 2, "model.safetensors")
     prepare(runs / "unfinished", PLAN)
     make_folder(runs / "evaluated")
     (runs / "evaluated" / "scorecard.json").touch()  # what evaluate wrote is no run, though it is the latest

@@ -103,6 +103,7 @@ def test_a_recipe_file_has_lists_of_values_and_tables_of_settings() -> None:
         ("learning_rate=fast", "learning_rate must be a number from 1e-09 to 1000, not 'fast'"),
         ("hidden=1..", "'hidden=1..': a range has two ends, as in hidden=1..10"),
         ("hidden=..3", "'hidden=..3': a range has two ends, as in hidden=1..10"),
+        ("hidden=5..5", "'hidden=5..5': a range goes from a smaller to a larger number"),
         ("hidden=5..3", "'hidden=5..3': a range goes from a smaller to a larger number"),
         ("biases=false..true", "'biases=false..true': a range goes from a smaller to a larger number"),
         ("learnin_rate=1", "setting 'learnin_rate' is not known; did you mean learning_rate?"),

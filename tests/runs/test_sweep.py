@@ -19,7 +19,7 @@ from mnist_mlp.report.scorecard import ScoreError
 from mnist_mlp.report.sweep_figures import save_sweep_picture
 from mnist_mlp.report.sweeps import Entry, summarize
 from mnist_mlp.runs.job import Data, Job, Result, run_one
-from mnist_mlp.runs.plan import RunError
+from mnist_mlp.runs.plan import DataPlaces, RunError
 from mnist_mlp.runs.results import write_sweep
 from mnist_mlp.runs.run import train_all
 from mnist_mlp.runs.sweep import Sweep, entries_of, has_failed, is_left, note_failure, score_chosen
@@ -209,6 +209,9 @@ def test_a_sweep_is_read_as_it_was_written(tmp_path: Path) -> None:
     (tmp_path / "sweep.json").write_text(SWEEP.to_json())
     assert Sweep.read(tmp_path) == SWEEP
     assert Sweep.read(tmp_path).jobs(tmp_path) == SWEEP.jobs(tmp_path)
+    elsewhere = replace(SWEEP, places=DataPlaces(data_dir="/elsewhere"))
+    known = [elsewhere.is_in(tmp_path), replace(SWEEP, repeats=3).is_in(tmp_path), SWEEP.is_in(Path("none"))]
+    assert known == [True, False, False]
 
 
 @pytest.mark.parametrize(
