@@ -192,6 +192,14 @@ def test_a_broken_stroke_is_one_digit(gap: int) -> None:
     assert is_the_seven(read(image))
 
 
+@pytest.mark.parametrize(("gap", "digits"), [(3, 1), (5, 2)])  # breaks of up to 3 percent of 113 are closed
+def test_a_zero_with_narrow_gaps_at_top_and_bottom_is_one_digit(gap: int, digits: int) -> None:
+    image = Image.new("L", (600, 400), 255)
+    ImageDraw.Draw(image).ellipse((200, 100, 270, 212), outline=0, width=12)
+    ImageDraw.Draw(image).rectangle((234, 0, 233 + gap, 399), fill=255)
+    assert len(read(image).glyphs) == digits
+
+
 def test_a_digit_is_cut_out_without_the_one_beside_it() -> None:
     one = [(0, 0), (0, 100)]
     (alone,) = read(drawn(strokes=[one])).images
@@ -211,14 +219,31 @@ def test_a_digit_is_cut_out_without_the_one_beside_it() -> None:
         ((72, 30), True),
     ],
 )
-def test_small_and_flat_parts_and_what_reaches_in_from_outside_are_left_out(
-    size: tuple[int, int], kept: bool
-) -> None:
-    image = drawn()
+def test_small_and_flat_parts_are_left_out(size: tuple[int, int], kept: bool) -> None:
+    image, part = drawn(), (400, 300, 400 + size[0], 300 + size[1])
     ImageDraw.Draw(image).rectangle((400, 300, 399 + size[0], 299 + size[1]), fill=0)
-    ImageDraw.Draw(image).polygon([(500, 0), (599, 0), (599, 90)], fill=0)
-    part = (400, 300, 400 + size[0], 300 + size[1])
     assert [glyph.box for glyph in read(image).glyphs] == [SEVEN_BOX, part][: 1 + kept]
+
+
+@pytest.mark.parametrize(("side", "top"), [(15, 66), (12, 89)])  # below 0.12 of 113 pixels it is a speck
+def test_a_small_stroke_above_a_digit_belongs_to_it(side: int, top: int) -> None:
+    image = drawn()
+    ImageDraw.Draw(image).rectangle((220, 81 - side, 219 + side, 80), fill=0)
+    assert [glyph.box for glyph in read(image).glyphs] == [(189, top, 262, 202)]
+
+
+@pytest.mark.parametrize(
+    "place", [(300, 0, 340, 60), (0, 250, 60, 300), (100, 340, 150, 399), (540, 200, 599, 260)]
+)
+def test_what_reaches_in_from_outside_is_left_out(place: tuple[int, int, int, int]) -> None:
+    image = drawn()
+    ImageDraw.Draw(image).rectangle(place, fill=0)
+    assert is_the_seven(read(image))
+
+
+def test_a_digit_that_the_border_cuts_is_found_if_there_is_nothing_else() -> None:
+    (cut,) = read(drawn(at=(195, 320))).glyphs
+    assert cut.box[1::2] == (89 + 320 - 95, 400)
 
 
 def test_a_table_around_the_paper_is_no_digit() -> None:
@@ -255,23 +280,32 @@ def test_uneven_light_and_a_shadow_are_no_ink() -> None:
     assert is_the_seven(read(Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8)), "JPEG", quality=60))
 
 
-def test_a_wide_part_is_split_where_the_score_is_higher() -> None:
-    one = [(0, 0), (0, 100)]
-    touching = drawn(strokes=[one, [(0, 50), (110, 50)], [(110, 0), (110, 100)]])
-    file = saved(touching, "PNG")
-    assert len(read_image(BytesIO(file)).glyphs) == 1
+WHOLE, HALVES = [(189, 89, 312, 202)], [(189, 89, 250, 202), (250, 89, 312, 202)]
 
-    def narrow(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        return 1 - wide(images)
 
-    def wide(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
-        return np.asarray(images.any(axis=1).mean(axis=1) > 0.5, float)  # of 28 columns, 14 are ink
+@pytest.mark.parametrize(
+    ("of_whole", "of_halves", "expected"),
+    [
+        (0.0, (1.0, 1.0), HALVES),
+        (0.0, (0.35, 0.35), HALVES),
+        (0.0, (0.25, 0.25), WHOLE),  # hardly higher
+        (0.5, (0.75, 0.75), WHOLE),
+        (0.0, (1.0, 0.1), WHOLE),  # of one half only
+        (0.0, (0.1, 1.0), WHOLE),
+    ],
+)
+def test_a_wide_part_is_split_where_the_score_of_both_halves_is_higher(
+    of_whole: float, of_halves: tuple[float, float], expected: list[tuple[int, ...]]
+) -> None:
+    strokes = [[(0, 0), (0, 100)], [(0, 50), (110, 50)], [(110, 0), (110, 100)]]
+    file = saved(drawn(strokes=strokes), "PNG")
 
-    boxes = [glyph.box for glyph in read_image(BytesIO(file), narrow).glyphs]
-    assert boxes == [(189, 89, 250, 202), (250, 89, 312, 202)]  # in the middle of what joins them
-    factors = ([1, 0], [0, 1], [0.25, 0.25])  # nor where it is higher for one half, or hardly higher
-    for score in (wide, *(lambda images, by=by: narrow(images) * by[: len(images)] for by in factors)):
-        assert len(read_image(BytesIO(file), score).glyphs) == 1
+    def score(images: NDArray[np.uint8]) -> NDArray[np.floating[Any]]:
+        assert images.shape[1:] == (28, 28)
+        return np.array([of_whole] if len(images) == 1 else of_halves)
+
+    assert [glyph.box for glyph in read_image(BytesIO(file), score).glyphs] == expected
+    assert [glyph.box for glyph in read_image(BytesIO(file)).glyphs] == WHOLE
 
 
 @pytest.mark.parametrize(("side", "found"), [(7, 0), (8, 1)])
