@@ -3,7 +3,6 @@ import hashlib
 import json
 import re
 import zlib
-from html.parser import HTMLParser
 from io import BytesIO
 from typing import Any
 
@@ -42,24 +41,12 @@ def facts_of(page: str) -> Any:
     return json.loads(found[1])
 
 
-class Elements(HTMLParser):
-    """All start tags with their attributes."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.found: list[tuple[str, dict[str, str | None]]] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.found.append((tag, dict(attrs)))
-
-
 def test_the_policy_allows_the_page_its_own_scripts_and_nothing_else(
     network: Network, few_test_digits: Digits
 ) -> None:
     page = page_of(network, few_test_digits)
-    policy = next(a["content"] for tag, a in Elements(page).found if a.get("http-equiv"))
-    allowed = dict(part.split(" ", 1) for part in (policy or "").split("; "))
+    policy = re.findall('http-equiv="Content-Security-Policy" content="(.*?)"', page)
+    allowed = dict(part.split(" ", 1) for part in policy[0].split("; "))
     for tag, directive in (("script", "script-src"), ("style", "style-src")):
         texts = re.findall(f"<{tag}>(.*?)</{tag}>", page, re.DOTALL)
         hashes = [base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() for text in texts]
@@ -71,12 +58,12 @@ def test_the_policy_allows_the_page_its_own_scripts_and_nothing_else(
 def test_nothing_is_asked_of_the_internet_and_nothing_is_styled_or_run_in_attributes(
     network: Network, few_test_digits: Digits
 ) -> None:
-    for _, attributes in Elements(page_of(network, few_test_digits)).found:
-        for name, value in attributes.items():
-            assert name != "style"
-            assert not name.startswith("on")
-            if name in {"src", "href"}:
-                assert str(value).startswith("data:")
+    page = re.sub("<(script|style).*?</", "", page_of(network, few_test_digits), flags=re.DOTALL)
+    tags = re.findall("<[a-z][^>]*>", page)
+    assert len(tags) > 500
+    for tag in tags:
+        assert not re.search(r"\s(style|on[a-z]+)=", tag)
+        assert all(url.startswith('"data:') for url in re.findall(r"\s(?:src|href)=(\S+)", tag))
 
 
 def test_names_and_settings_of_any_kind_stay_text(network: Network, few_test_digits: Digits) -> None:
