@@ -15,7 +15,7 @@ from pictures import points, texts
 
 from mnist_mlp.report.figures import BLUE, GRAY, INK, VERMILION, save_picture
 from mnist_mlp.report.sweep_figures import draw_curves, draw_dots, draw_map, draw_ranking, save_sweep_picture
-from mnist_mlp.report.sweeps import Entry, Row, label, summarize, table, to_csv, value_label
+from mnist_mlp.report.sweeps import Entry, Row, Settings, label, summarize, table, to_csv, value_label
 
 
 def entries(settings: dict[str, Any], *scores: float | None) -> list[Entry]:
@@ -91,10 +91,8 @@ def test_a_table_has_a_column_for_each_setting_that_differs() -> None:
 
 
 def test_settings_of_different_names_share_a_column() -> None:
-    rows = summarize(
-        [*entries({}, 98), *entries({"scale": 0.0, "shear": 0.0}, 97), *entries({"hidden": (9, 8)}, 96)]
-    )
-    headings, cells = table(rows)
+    several: list[Settings] = [{}, {"scale": 0.0, "shear": 0.0}, {"hidden": (9, 8)}]
+    headings, cells = table([Row(settings, [0.9], 0, 1) for settings in several])
     assert headings[:2] == ["setting", "mean"]
     assert [row[0] for row in cells] == ["recipe", "scale=0,shear=0", "hidden=9x8"]
 
@@ -115,11 +113,7 @@ def test_settings_are_spelled_as_they_are_typed() -> None:
     settings = {"learning_rate": 1.0, "momentum": 1e-05, "hidden": (300, 100), "biases": False}
     assert label(settings) == "learning_rate=1,momentum=1e-05,hidden=300x100,biases=false"
     assert (label({}), label({}, "none")) == ("recipe", "none")
-    assert (value_label([300, 100], between=","), value_label("a.0b"), value_label(100)) == (
-        "300,100",
-        "a.0b",
-        "100",
-    )
+    assert [value_label(value, ",") for value in ([300, 100], "a.0b", 100)] == ["300,100", "a.0b", "100"]
 
 
 # Pictures
@@ -250,7 +244,10 @@ def product(**values: Sequence[Any]) -> list[Entry]:
 
 NOTE = "1,000 held-out digits"
 CURVES, MAP, RANKING = (partial(draw, note=NOTE) for draw in (draw_curves, draw_map, draw_ranking))
-DOTS = partial(draw_dots, across="a", title="26 settings, the best in orange", note=NOTE)
+DOTS, DOTS_OF_THREE = (
+    partial(draw_dots, across="a", title=f"{count} settings, the best in orange", note=NOTE)
+    for count in (26, 3)
+)
 NOTE_OF_THREE = f"mean ± standard deviation of 3 networks, {NOTE}"
 
 
@@ -259,7 +256,7 @@ NOTE_OF_THREE = f"mean ± standard deviation of 3 networks, {NOTE}"
     [
         (entries({}, 90), [RANKING], (7.2, 1.56)),
         (product(a=[1, 2]) + entries({"a": 3}, None), [partial(CURVES, across="a")], (7.2, 4.8)),
-        (product(loss="ab"), [RANKING], (7.2, 1.92)),
+        (product(a=[1, 2], b=[1, 2])[:3], [DOTS_OF_THREE, partial(draw_dots, across="b")], (7, 4)),
         (product(hidden=[5, (3, 4)]), [RANKING], (7.2, 1.92)),
         (entries({"a": 1, "b": 2}, 98) + entries({"a": 2}, 97), [RANKING], (7.2, 1.92)),
         (product(epochs=[1, 2], a=[0, 0.5]), [partial(CURVES, across="epochs")], (7.2, 4.8)),
