@@ -220,10 +220,10 @@ def test_mistakes_are_drawn_with_the_most_confident_first(axes: Axes) -> None:
 def test_no_more_than_forty_mistakes_are_points(axes: Axes) -> None:
     images = ramps(50)
 
-    figures.draw_mistakes(axes, images, [Mistake(i, 1, 7, 1 - i / 100) for i in range(50)])
+    figures.draw_mistakes(axes, images, [Mistake(i, 1, 7, 1 - i / 9999) for i in range(1050)])
 
     assert np.array_equal(tile(axes, 4, 7, 44), images[39])
-    assert axes.get_title("left") == "The 40 most confident of 50 mistakes"
+    assert axes.get_title("left") == "The 40 most confident of 1,050 mistakes"
     assert texts(axes.texts).count("1 → 7") == 40
 
 

@@ -46,27 +46,29 @@ def test_what_answers_are_worth_and_what_is_withstood_is_told() -> None:
 
 
 def test_a_perfect_network_has_no_mistakes_to_show() -> None:
-    page = scorecard_page(card_for([1, 2], [1, 2]))
-    assert "**100.00 %** of 2 digits were recognized: 2 right, 0 wrong." in page
+    page = scorecard_page(card_for([1] * 1500, [1] * 1500))
+    assert "**100.00 %** of 1,500 digits were recognized: 1,500 right, 0 wrong." in page
+    assert "| 1 | 100.00 % | 100.00 % | 100.00 % | 1,500 |" in page
     assert "mistakes" not in page
     assert "confusions" not in page
 
 
 def test_only_the_ten_most_confident_mistakes_are_listed() -> None:
-    page = scorecard_page(card_for([1] * 12, [7] * 12))
+    page = scorecard_page(card_for([1] * 1200, [7] * 1200))
+    assert "0 right, 1,200 wrong." in page
     assert page.count("| 1 | 7 | 0.900 |") == 10
 
 
 def test_several_seeds_are_this_page() -> None:
     # 9 and 7 of 10 right: mean 0.8, sample standard deviation sqrt(0.02)
     nine = card_for([1] * 10, [1] * 9 + [2], seed=4, seconds={"load": 1, "train": 2.25}, recipe={"epochs": 5})
-    seven = card_for([1] * 10, [1] * 7 + [2] * 3, seed=5, seconds={"train": 3.5})
+    seven = card_for([1] * 10, [1] * 7 + [2] * 3, seed=5)
     assert repeated_page(RepeatedScorecard([nine, seven]), explanations={"epochs": "Passes."}) == (
         "# Scorecard of several seeds\n\n"
         "Mean accuracy **80.00 %**, standard deviation 14.14 %, 2 runs. "
         "The runs differ only in the random seed.\n\n"
         "| seed | accuracy | wrong | training |\n| --: | --: | --: | --: |\n"
-        "| 4 | 90.00 % | 1 | 2.2 s |\n| 5 | 70.00 % | 3 | 3.5 s |\n\n"
+        "| 4 | 90.00 % | 1 | 2.2 s |\n| 5 | 70.00 % | 3 | 0.0 s |\n\n"
         "## Recipe\n\n| setting | value | meaning |\n| :-- | :-- | :-- |\n"
         "| `epochs` | `5` | Passes. |\n| `seed` | `4` |  |\n\n"
         "## Time\n\n| stage | seconds |\n| :-- | :-- |\n| `load` | `1` |\n| `train` | `2.25` |\n"
