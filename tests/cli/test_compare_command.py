@@ -24,7 +24,8 @@ def write_run(folder: str, wrong: set[int], digits: str = "ab", **settings: obje
 
 
 def test_two_runs_are_shown_with_what_differs_and_whether_it_is_chance() -> None:
-    # 10 digits only a got right, 2 only b: p = 2 x (1 + 12 + 66) / 4096. Wilson's intervals of 97 and 89 %.
+    # 10 digits only a got right, 2 only b: the chance of at most 2 heads, or at most 2 tails, in 12 tosses
+    # is 2 x (1 + 12 + 66) / 4096. The intervals are Wilson's.
     write_run("a", {0, 1, 50}, hidden=[30, 20], epochs=5, name="book")
     write_run("b", {50, *range(2, 12)}, hidden=4, epochs=5, name="book")
     shown = call("compare", "b", "a")

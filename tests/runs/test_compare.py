@@ -23,22 +23,6 @@ def card(wrong: set[int], digits: int = 100, **settings: object) -> Scorecard:
     return Scorecard(confusion, mistakes, {**RECIPE, **settings}, 1, {"test.csv": "ab" * 32})
 
 
-def test_mistakes_are_compared_by_mcnemars_test() -> None:
-    # 10 digits only the first got right, 2 only the second: the chance of at most 2 heads, or at most 2
-    # tails, in 12 tosses is 2 x (1 + 12 + 66) / 4096.
-    first, second = Run([card({0, 1, 50})], "a"), Run([card({50, *range(2, 12)})], "b")
-    found = difference(first, second)
-    assert found is not None
-    assert found.p == pytest.approx(2 * 79 / 4096)
-    assert found.sentence == (
-        "only a got 10 digits right, only b 2; that is more than chance: p = 0.039 (McNemar's exact test)"
-    )
-    same = difference(first, first)
-    assert same is not None
-    assert same.p == 1
-    assert "chance alone may explain that: p = 1" in same.sentence
-
-
 def test_repeats_are_compared_by_welchs_test() -> None:
     # scipy.stats.ttest_ind([0.9, 0.91, 0.93], [0.94, 0.95, 0.95], equal_var=False): p = 0.0494
     first = Run([card(set(range(wrong))) for wrong in (10, 9, 7)], "a")
