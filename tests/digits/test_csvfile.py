@@ -115,9 +115,9 @@ FORMS: dict[str, tuple[bytes, str]] = {
     "pandas, no names": (lines([NUMBERS, *cells()]), NAMED),
     "pandas, with index": (lines([["", "label", *NUMBERS[:-1]], *INDEXED]), SECOND),
     "pandas, index and no names": (lines([["", *NUMBERS], *INDEXED]), SECOND),
-    "pandas, index, and a comma at the end": (
-        lines([["", "label", *NAMES, "ID"], *([*row, "7"] for row in INDEXED)]),
-        SECOND.replace("1 column", "2 columns"),
+    "three columns without a meaning": (
+        lines([["Index", "ID", "label", *NAMES, "Unnamed: 787"], *(["0", *row, "7"] for row in INDEXED)]),
+        SECOND.replace("column 2, 1 column", "column 3, 3 columns"),
     ),
     "R, row names": (lines([QUOTED[0], *([f'"{i}"', *row] for i, row in enumerate(cells(), 1))]), SECOND),
     "OpenML, label last": (lines([[*NAMES, "class"], *LABEL_LAST]), NAMED.replace("first", "last")),
@@ -127,7 +127,7 @@ FORMS: dict[str, tuple[bytes, str]] = {
     ),
     "spreadsheet, semicolons": (lines(cells(), ";", "\r\n"), PLAIN.replace("commas", "semicolons")),
     "spreadsheet, tabs": (lines([["Label", *NAMES], *cells()], "\t"), NAMED.replace("commas", "tabs")),
-    "quoted": (lines(QUOTED), NAMED),
+    "quoted": (lines(QUOTED, ", "), NAMED),
     "comma at the end": (lines(cells(), end=",\n"), PLAIN + ", 1 column left out"),
     "comma at the end, and a header": (
         lines([["label", *NAMES]]) + lines(cells(), end=",\n"),

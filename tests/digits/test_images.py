@@ -48,7 +48,7 @@ def test_pixels_are_scaled_within_one_unit_of_the_last_place() -> None:
     inputs = scale_pixels(images)
     for same in (images.reshape(2, 784), images.astype(np.int64)):
         np.testing.assert_array_equal(scale_pixels(same), inputs)
-    assert inputs.shape == (2, 784)
+    assert (inputs.shape, scale_pixels(np.zeros((0, 784), int)).shape) == ((2, 784), (0, 784))
     assert inputs.dtype == np.float32
     exact = [Fraction(1, 100) + Fraction(99, 100) * int(pixel) / 255 for pixel in images.ravel()]
     nearest = np.array([float(value) for value in exact], np.float32)

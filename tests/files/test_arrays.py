@@ -89,6 +89,7 @@ BROKEN = {
     "no JSON": file_of(b"{nothing}"),
     "a list": file_of([]),
     "another program's metadata": file_of({"__metadata__": {"format": "pt"}}),
+    "more metadata": file_of({"__metadata__": {"json": "{}", "format": "pt"}}),
     "metadata of another type": file_of(with_metadata(5)),
     "metadata that is no object": file_of(with_metadata("[1]")),
     "NaN": file_of(with_metadata('{"rate": NaN}')),
@@ -106,6 +107,7 @@ BROKEN = {
 
 REASONS = {
     "another program's metadata": "it was not written by mnist-mlp",
+    "more metadata": "it was not written by mnist-mlp",
     "NaN": "its JSON holds the number NaN",
     "infinity": "its JSON holds the number 1e999",
     **dict.fromkeys(OTHER_KINDS, "it does not start as a safetensors file does"),

@@ -27,6 +27,8 @@ def test_a_saved_network_comes_back(tmp_path: Path, dtype: type, biases: bool) -
     assert content(loaded) == content(network)
     loaded.save(tmp_path / "again")
     assert (tmp_path / "again").read_bytes() == path.read_bytes()
+    loaded.save(tmp_path / "again", {})
+    assert Network.load(tmp_path / "again").metadata == {}
 
 
 def test_the_file_is_the_same_each_time_and_others_can_read_it(tmp_path: Path) -> None:

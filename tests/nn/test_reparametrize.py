@@ -44,10 +44,14 @@ def test_other_coordinates_compute_the_same(sizes: list[int], seed: int) -> None
 
 def test_the_given_network_stays_as_it_is() -> None:
     network = network_of([3, 4, 2])
-    before = content(network)
-    both = {"center_inputs": True, "softmax": True}
-    from_training(to_training(network, **both), **both)
-    assert (content(network), network.activations) == (before, ("sigmoid", "sigmoid"))
+    for convert, activations in (
+        (to_training, ("sigmoid", "sigmoid")),
+        (from_training, ("sigmoid", "open-softmax")),
+    ):
+        before = content(network)
+        converted = convert(network, center_inputs=True, softmax=True)
+        assert (content(network), network.activations) == (before, activations)
+        network = converted
 
 
 @pytest.mark.parametrize("center", [False, True])
