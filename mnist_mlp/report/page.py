@@ -86,7 +86,7 @@ def render_page(
         withstands=sections.withstands(card),
         digits=sections.table(*digits_table(card), "numbers"),
         settings=sections.settings(card),
-        facts=json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
+        facts=json.dumps(facts, allow_nan=False, separators=(",", ":")),
     )
 
 

@@ -1,5 +1,6 @@
 """The pictures: what is drawn where and in which color, and that a PNG is whole and the same each time."""
 
+import copy
 import os
 import re
 import subprocess
@@ -68,14 +69,15 @@ def test_a_learning_curve_shows_the_wrong_answers_of_each_epoch_named_by_the_rig
 
 @pytest.mark.parametrize(("kept", "side"), [(1, "left"), (2, "left"), (3, "right")])
 def test_a_learning_curve_marks_the_epoch_that_is_kept(axes: Axes, kept: int, side: str) -> None:
-    history = epochs([0.9, 0.98, 0.97, 0.99], [0.93, 0.97, 0.96, 0.95])
+    history = epochs([0.9, 0.98, 0.97, 0.99], [0.93, 0.97, 0.96, 0.0])
     curves.draw_learning_curve(axes, history, 0.95, kept=kept)
 
     record = history[kept - 1]
     shares = {"training": record.accuracy, "held out": record.validation_accuracy, "test": 0.95}
     legend: Any = axes.get_legend()
     assert texts(legend.get_texts()) == [f"{name} {percent(share)}" for name, share in shares.items()]
-    assert points(axes.lines)[2:] == [[[kept, 5]], [[kept, 0], [kept, 1]]]
+    held_out = [[1, 7], [2, 3], [3, 4], [4, 100]]
+    assert points(axes.lines)[1:] == [held_out, [[kept, 5]], [[kept, 0], [kept, 1]]]
     text = axes.texts[0]  # beside the line, where there is more room
     assert (text.get_text(), text.get_horizontalalignment()) == (f" epoch {kept} is kept ", side)
     assert (text.get_position(), text.get_transform()) == ((kept, 0.02), axes.get_xaxis_transform())
@@ -120,17 +122,21 @@ def test_a_learning_curve_names_whole_epochs(axes: Axes, last: int, style: str, 
 
 
 def test_a_reliability_curve_has_a_point_for_each_group_with_answers(axes: Axes) -> None:
-    assert curves.draw_reliability(axes, MORE["calibration"]) is axes
+    calibration = copy.deepcopy(MORE["calibration"])
+    calibration["bins"][4] |= {"answers": 100, "accuracy": 0.29}
+    assert curves.draw_reliability(axes, calibration) is axes
 
-    # Wilson's interval of 1 in 3: (1/3 + z^2/6 +- z sqrt(2/27 + z^2/36)) / (1 + z^2/3), with z = 1.96;
-    # and of 3 in 4: (3/4 + z^2/8 +- z sqrt(3/64 + z^2/64)) / (1 + z^2/4)
+    # Wilson's interval of 29 in 100: (0.29 + z^2/200 +- z sqrt(0.002059 + z^2/40000)) / (1 + z^2/100), with
+    # z = 1.96; and of 3 in 4: (3/4 + z^2/8 +- z sqrt(3/64 + z^2/64)) / (1 + z^2/4)
     assert points(axes.lines) == [
-        *([[0.4375, 0.0615], [0.4375, 0.7923]], [[0.95, 0.3006], [0.95, 0.9544]]),
+        *([[0.4375, 0.2101], [0.4375, 0.3854]], [[0.95, 0.3006], [0.95, 0.9544]]),
         [[0, 0], [1, 1]],
-        [[0.4375, 0.3333], [0.95, 0.75]],
+        [[0.4375, 0.29], [0.95, 0.75]],
     ]
     counts = [(text.get_text(), *text.get_position()) for text in axes.texts[:11]]
-    expected = [(count, pytest.approx((2 * i + 1) / 20), 0.015) for i, count in enumerate("0000300004")]
+    expected = [
+        (count, pytest.approx((2 * i + 1) / 20), 0.015) for i, count in enumerate([*"0000", "100", *"00004"])
+    ]
     assert counts == [*expected, ("answers", -0.015, 0.015)]
     assert texts(axes.texts)[11:] == ["dashed: as often right as the output says; off by 6.25 % on average"]
     assert axes.get_title("left") == "What an output is worth"
@@ -220,11 +226,14 @@ def test_mistakes_are_drawn_with_the_most_confident_first(axes: Axes) -> None:
 def test_no_more_than_forty_mistakes_are_points(axes: Axes) -> None:
     images = ramps(50)
 
-    figures.draw_mistakes(axes, images, [Mistake(i, 1, 7, 1 - i / 9999) for i in range(1050)])
+    mistakes = [Mistake(i, 1, 7, 1 - i / 9999) for i in range(1050)]
+    figures.draw_mistakes(axes, images, mistakes)
 
     assert np.array_equal(tile(axes, 4, 7, 44), images[39])
     assert axes.get_title("left") == "The 40 most confident of 1,050 mistakes"
     assert texts(axes.texts).count("1 → 7") == 40
+    figures.draw_mistakes(axes, images, mistakes[:40])
+    assert axes.get_title("left") == "All mistakes (40), the most confident first"
 
 
 def test_a_digit_is_dark_ink_on_light_paper(axes: Axes) -> None:
@@ -236,6 +245,7 @@ def test_a_digit_is_dark_ink_on_light_paper(axes: Axes) -> None:
     assert ink < 0.1
     assert axes.get_title("left") == "test digit 0, label 7"
     assert not axes.lines
+    assert axes.get_anchor() == "N"  # at the height of what stands beside it
 
 
 @pytest.mark.parametrize(("size", "columns"), [((9, 4.8), 5), ((4.5, 4.8), 4)])

@@ -1,5 +1,6 @@
 """Scorecards as pages for people, whole, for cards made by hand."""
 
+import copy
 from pathlib import Path
 
 from cards import ANSWERS, FACTS, LABELS, MORE, card_for
@@ -27,12 +28,15 @@ def test_a_scorecard_is_this_page() -> None:
 
 
 def test_what_answers_are_worth_and_what_is_withstood_is_told() -> None:
-    page = scorecard_page(card_for(LABELS, ANSWERS, more=MORE))
+    more = copy.deepcopy(MORE)
+    more["calibration"]["bins"][0] = {"answers": 1200, "output": 0.05, "accuracy": 0.0}
+    page = scorecard_page(card_for(LABELS, ANSWERS, more=more))
     for section in (
         "## I don't know\n\nAn output below 0.50 is no answer. This leaves 3 of 7 digits open; 75.00 % of "
         "the others are right.\n\nOf 1,000 drawn images that are no digits, 70.50 % get no answer.\n\n",
         "are off by 6.25 % (expected calibration error).\n\n"
         "| output | answers | mean output | right |\n| --: | --: | --: | --: |\n"
+        "| 0.0 to 0.1 | 1,200 | 0.050 | 0.00 % |\n"
         "| 0.4 to 0.5 | 3 | 0.438 | 33.33 % |\n| 0.9 to 1.0 | 4 | 0.950 | 75.00 % |\n\n",
         "## Changed digits\n\n| change | amount | accuracy |\n| :-- | :-- | :-- |\n"
         "| rotated | 5 degrees | 90.00 % |\n| rotated | 10 degrees | 80.00 % |\n"
@@ -51,6 +55,7 @@ def test_a_perfect_network_has_no_mistakes_to_show() -> None:
     assert "| 1 | 100.00 % | 100.00 % | 100.00 % | 1,500 |" in page
     assert "mistakes" not in page
     assert "confusions" not in page
+    assert "Recipe" not in page  # nor a seed
 
 
 def test_only_the_ten_most_confident_mistakes_are_listed() -> None:

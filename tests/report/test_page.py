@@ -26,7 +26,7 @@ from mnist_mlp.training.history import EpochRecord
 
 @pytest.fixture
 def network() -> Network:
-    return Network([784, 20, 10], biases=True, rng=1)
+    return Network([784, 20, 15, 10], biases=True, rng=1)
 
 
 def page_of(network: Network, digits: Digits, facts: dict[str, Any] | None = None, **more: Any) -> str:
@@ -80,21 +80,21 @@ def test_the_page_has_each_section_of_the_run(network: Network, few_test_digits:
     history = [EpochRecord(i, 0.3, 0.1, 0.8 + i / 10, None, None, 2.0) for i in (1, 2)]
     outputs = network.forward(inputs)
     card = Scorecard.from_outputs(few_test_digits.labels, outputs, **FACTS, more=MORE)
-    run: dict[str, Any] = {"history": history, "kept": 1, "held_out": few_test_digits[:50], "threshold": 0.25}
+    run: dict[str, Any] = {"history": history, "kept": 1, "held_out": few_test_digits[50:], "threshold": 0.25}
     page = render_page(card=card, network=network, digits=few_test_digits, name="monday", **run)
     facts, wrong = facts_of(page), card.total - card.correct
-    shown, costs = facts["shown"], costs_of_thresholds(few_test_digits.labels[:50], outputs[:50])
+    shown, costs = facts["shown"], costs_of_thresholds(few_test_digits.labels[50:], outputs[50:])
     assert (facts["threshold"], [tuple(cost) for cost in facts["costs"]]) == (0.25, costs)
     low, high = (percent(share) for share in card.confidence_interval)
     for part in (
         f"<title>{percent(card.accuracy)} of digits read right</title>",
-        '<p class="run">monday · 784-20-10 · recipe tutorial · seed 1</p>',
+        '<p class="run">monday · 784-20-15-10 · recipe tutorial · seed 1</p>',
         f"of {card.total} test digits are read right by this network",
         f'"note">{card.correct} right, {wrong} wrong. The 95&nbsp;% ',
         f"confidence interval goes from {low[:-2]} to {high}:",
-        "<h3>20 hidden units respond</h3>",
-        'data-scored="50 held-out digits" data-total="50"',
-        sections.costs_table(costs, 50),
+        "<h3>35 hidden units respond</h3>",
+        'data-scored="150 held-out digits" data-total="150"',
+        sections.costs_table(costs, 150),
         sections.confusion_table(card.confusion),
         sections.mistakes(shown, few_test_digits.images, wrong),
         sections.units(network, inputs),
@@ -109,7 +109,7 @@ def test_the_page_has_each_section_of_the_run(network: Network, few_test_digits:
     assert sections.TOO_LARGE not in page
     assert "$" not in re.sub("<script.*", "", page, flags=re.DOTALL)
     bare = page_of(network, few_test_digits, held_out=few_test_digits[:0])
-    assert '<p class="run">784-20-10</p>' in bare
+    assert '<p class="run">784-20-15-10</p>' in bare
     assert 'data-scored="200 test digits" data-total="200"' in bare
     for part in ("How it learned", "What an output is worth", "What it withstands", "Settings"):
         assert part in page
