@@ -78,7 +78,7 @@ Y, X = ROWS - 13.5, COLUMNS - 13.5  # from the middle of the image
 def test_angle_shear_width_height_and_both_shifts_are_drawn_apart() -> None:
     # From a place in the new image back to the old one: width and height, sideways by the row, turn, move.
     # The six numbers are those that are drawn, in this order.
-    angle, shear, height, width, down, right = 0.5, -1.0, 0.25, -0.75, 1.0, -0.4
+    angle, shear, height, width, down, right = 0.5, -0.9, 0.25, -0.75, 0.8, -0.4
     y, x = (1 + 0.2 * height) * Y, (1 + 0.2 * width) * X
     x = x + 0.3 * shear * y
     cos, sin = np.cos(np.radians(20 * angle)), np.sin(np.radians(20 * angle))

@@ -61,9 +61,8 @@ def read(image: Image.Image, kind: str = "PNG", **options: object) -> Sheet:
     return read_image(BytesIO(saved(image, kind, **options)))
 
 
-def is_the_seven(sheet: Sheet, tolerance: int = 0) -> bool:
-    boxes = [glyph.box for glyph in sheet.glyphs]
-    return len(boxes) == 1 and bool(np.allclose(boxes[0], SEVEN_BOX, atol=tolerance))
+def is_the_seven(sheet: Sheet) -> bool:
+    return [glyph.box for glyph in sheet.glyphs] == [SEVEN_BOX]
 
 
 def test_a_drawn_seven_comes_out_as_in_mnist() -> None:
@@ -320,6 +319,7 @@ def test_a_wide_part_is_split_where_the_score_of_both_halves_is_higher(
         (expected_image,) = read(Image.fromarray(alone.astype(np.uint8))).images
         np.testing.assert_allclose(glyph.image.astype(int), expected_image, atol=3)
     assert [glyph.box for glyph in read_image(BytesIO(file)).glyphs] == WHOLE
+    assert is_the_seven(read_image(BytesIO(saved(drawn(), "PNG")), score))
 
 
 @pytest.mark.parametrize(("side", "found"), [(7, 0), (8, 1)])
