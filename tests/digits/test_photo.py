@@ -265,13 +265,15 @@ def test_a_thumbnail_mostly_of_ink_is_one_digit() -> None:
         assert len(read(Image.fromarray(picture)).glyphs) == 1
 
 
-@pytest.mark.parametrize("shade", [120, 0])
-@pytest.mark.parametrize("upright", [False, True])
-def test_rules_are_left_out(shade: int, upright: bool) -> None:
+@pytest.mark.parametrize(
+    ("upright", "fall", "width", "shade"),
+    [(False, 12, 2, 120), (False, -60, 4, 0), (True, 12, 2, 0), (True, 60, 4, 120)],
+)
+def test_rules_are_left_out(upright: bool, fall: int, width: int, shade: int) -> None:
     image = Image.new("L", (600, 400), 255)
     for at in range(27, 600, 60):
-        line = [(at, 0), (at + 12, 399)] if upright else [(0, at), (599, at + 12)]
-        ImageDraw.Draw(image).line(line, fill=shade, width=2)
+        line = [(at, 0), (at + fall, 399)] if upright else [(0, at), (599, at + fall)]
+        ImageDraw.Draw(image).line(line, fill=shade, width=width)
     lines = np.minimum(np.asarray(image), np.asarray(drawn()))
     assert is_the_seven(read(Image.fromarray(lines)))
 
