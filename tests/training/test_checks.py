@@ -102,6 +102,19 @@ def test_training_digits_sorted_by_label_are_named_but_test_digits_may_be(
     assert examine_digits(digits, role="test") == []
 
 
+@pytest.mark.parametrize(
+    ("count", "changes", "told"), [(100, 16, True), (100, 17, False), (22, 1, True), (20, 1, False)]
+)
+def test_sorted_is_a_third_of_the_changes_that_chance_makes(
+    count: int, changes: int, told: bool, mnist_train: Digits
+) -> None:
+    # Of two labels in equal shares, half of the count less one changes by chance; too few tell nothing.
+    blocks = [[0, 1]] * (changes // 2) + [[changes % 2 ^ 1] * (count // 2 - changes // 2)]
+    labels = np.concatenate([*blocks, [changes % 2] * (count // 2 - changes // 2)]).astype(np.uint8)
+    findings = examine_digits(Digits(mnist_train.images[:count], labels), role="training")
+    assert any(finding.startswith(f"the label changes only {changes} times") for finding in findings) == told
+
+
 def test_two_things_wrong_are_both_named(mnist_train: Digits) -> None:
     both = with_images(lambda images: 255 - images.swapaxes(1, 2))(mnist_train[:2000])
     inverted, transposed = examine_digits(both, role="test")
