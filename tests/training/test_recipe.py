@@ -76,6 +76,7 @@ def test_a_recipe_builds_its_network() -> None:
     recipe = Recipe(hidden=(30, 20), init="normal-fan-out", biases=True, seed=7)
     network, same = recipe.network(), Network([784, 30, 20, 10], init="normal-fan-out", biases=True, rng=7)
     assert network.sizes == recipe.layer_sizes == [784, 30, 20, 10]
+    assert recipe.to_dict()["hidden"] == [30, 20]
     assert content(network) == content(same)
     assert Recipe().network().biases is None
     assert {recipe: network} == {
@@ -160,7 +161,7 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
 # A setting of each kind.
 ANY = st.builds(
     Recipe,
-    name=st.from_regex("[a-zé字0-9-]{0,39}z", fullmatch=True),
+    name=st.from_regex("[a-zé字𠀀0-9-]{0,39}z", fullmatch=True),
     hidden=st.integers(1, 10_000) | st.lists(st.integers(1, 10_000), min_size=1, max_size=4),
     loss=st.sampled_from(["raw-error", "softmax-cross-entropy"]),
     learning_rate=st.floats(1e-9, 1e3),

@@ -1,13 +1,14 @@
 """What a network is given while it trains."""
 
 import numpy as np
+import pytest
 
 from mnist_mlp.digits.images import Digits
 from mnist_mlp.digits.nondigits import draw_nondigits
 from mnist_mlp.nn.network import Network
 from mnist_mlp.training.recipe import Recipe
 from mnist_mlp.training.samples import NO_DIGIT, Samples, distortion_of
-from mnist_mlp.training.trainer import Trainer
+from mnist_mlp.training.trainer import Progress, Trainer
 
 RNG = np.random.default_rng
 
@@ -65,5 +66,11 @@ def test_accuracy_counts_digits_only(few_digits: Digits) -> None:
     biases[3] = 1
     weights = np.zeros((30, 784), np.float32), np.zeros((10, 30), np.float32)
     network = Network.from_arrays(weights, [np.zeros(30, np.float32), biases])
-    record = Trainer(network, few_digits, MIXED.with_settings({"learning_rate": 1e-9})).run_epoch()
-    assert record.accuracy == (few_digits.labels == 3).mean()
+    seen: list[Progress] = []
+    trainer = Trainer(network, few_digits, MIXED.with_settings({"learning_rate": 1e-9}))
+    record = trainer.run_epoch(seen.append)
+    assert seen[-1].accuracy == record.accuracy == (few_digits.labels == 3).mean()
+    # The loss is that of all samples: the outputs are the sigmoid of 0, and of 1 for the 3.
+    labels = np.append(few_digits.labels, [NO_DIGIT] * 100)
+    errors = 1 / (1 + np.exp(-biases)) - np.where(np.eye(11, 10)[labels], 0.99, 0.01)
+    assert record.loss == pytest.approx(0.5 * (errors**2).sum(axis=1).mean(), rel=1e-4)

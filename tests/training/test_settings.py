@@ -55,6 +55,7 @@ def test_a_setting_is_read_from_text(name: str, text: str, value: object) -> Non
     [
         ("epochs", "five", "epochs must be a whole number from 1 to 100,000, not 'five'"),
         ("epochs", "2.5", "epochs must be a whole number from 1 to 100,000, not '2.5'"),
+        ("epochs", "2,3", "epochs must be a whole number from 1 to 100,000, not '2,3'"),
         ("hidden", "30,", "hidden must be a whole number from 1 to 10,000, not '30,'"),
         ("learning_rate", "nan", "learning_rate must be from 1e-09 to 1000, not nan"),
         ("shuffle", "yes", "shuffle must be true or false, not 'yes'"),
