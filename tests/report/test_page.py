@@ -154,7 +154,8 @@ def test_weights_stay_float32_where_int16_would_change_an_answer() -> None:
     W = np.zeros((10, 784), np.float32)
     W[:, 0] = 1
     W[3, 1] = 1e-6
-    network = Network.from_arrays([W], activations=["linear"])
+    biases = np.full(10, 0.25, np.float32)
+    network = Network.from_arrays([W], [biases], activations=["linear"])
     inputs = np.ones((2, 784), np.float32)
     inputs[1, 1] = 0
     none = np.empty((0, 28, 28), np.uint8)
@@ -162,7 +163,7 @@ def test_weights_stay_float32_where_int16_would_change_an_answer() -> None:
     layers, payload = pack(network, none, inputs, network.predict(inputs))
     stream = zlib.decompress(base64.b64decode(payload))
     assert [layer["int16"] for layer in layers] == [False]
-    assert (np.frombuffer(stream, "<f4").reshape(10, 784) == W).all()
+    assert np.frombuffer(stream, "<f4").tolist() == [*W.ravel(), *biases]
     for activation in ("sigmoid", "tanh", "relu", "softmax", "open-softmax"):
         layers, _ = pack(
             Network.from_arrays([W], activations=[activation]), none, inputs[:0], np.empty(0, int)
