@@ -20,10 +20,10 @@ from mnist_mlp.report.steps import draw_sheet, draw_steps, save_steps
 
 @pytest.fixture(scope="module")
 def sheet() -> Sheet:
-    """Two lines: a 1 and a 7, and below them a plus sign."""
-    image = Image.new("L", (400, 300), 255)
+    """Three lines: a 1 and a 7, below them a plus sign, and a 1 again."""
+    image = Image.new("L", (300, 400), 255)
     seven, plus = [(150, 40), (200, 40), (165, 110)], ([(60, 200), (120, 200)], [(90, 170), (90, 230)])
-    for line in [[(60, 40), (60, 110)], seven, *plus]:
+    for line in [[(60, 40), (60, 110)], seven, *plus, [(60, 290), (60, 360)]]:
         ImageDraw.Draw(image).line(line, fill=0, width=9, joint="curve")
     file = BytesIO()
     image.save(file, "PNG")
@@ -31,11 +31,11 @@ def sheet() -> Sheet:
 
 
 def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
-    axes = draw_sheet(Figure().add_subplot(), sheet, [(1, 0.9), (7, 0.8), (None, 0.1)])
+    axes = draw_sheet(Figure().add_subplot(), sheet, [(1, 0.9), (7, 0.8), (None, 0.1), (1, 0.7)])
     picture: Any = axes.images[0]
     assert (np.asarray(picture.get_array()) == sheet.picture).all()
-    assert (picture.get_extent(), picture.get_clim(), axes.axison) == ([0, 400, 300, 0], (0, 255), False)
-    colors = [BLUE, BLUE, GRAY]  # what is no digit stands back
+    assert (picture.get_extent(), picture.get_clim(), axes.axison) == ([0, 300, 400, 0], (0, 255), False)
+    colors = [BLUE, BLUE, GRAY, BLUE]  # what is no digit stands back
     for text, frame, glyph, color in zip(axes.texts, axes.lines, sheet.glyphs, colors, strict=True):
         left, top, right, bottom = glyph.box
         corners = [[left, top], [right, top], [right, bottom], [left, bottom], [left, top]]
@@ -45,7 +45,7 @@ def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
         label = text.get_bbox_patch()
         assert label is not None
         assert to_hex(label.get_facecolor()) == color
-    assert [text.get_text() for text in axes.texts] == ["1", "7", "?"]
+    assert [text.get_text() for text in axes.texts] == ["1", "7", "?", "1"]
 
 
 def test_each_digit_has_a_row_of_its_steps_and_its_answer(sheet: Sheet) -> None:
@@ -84,12 +84,13 @@ def test_each_digit_has_a_row_of_its_steps_and_its_answer(sheet: Sheet) -> None:
 
 
 def test_the_sheet_and_a_picture_for_each_line_are_written(sheet: Sheet, tmp_path: Path) -> None:
-    answers = [(1, 0.9), (7, 0.8), (None, 0.1)]
+    answers = [(1, 0.9), (7, 0.8), (None, 0.1), (1, 0.7)]
     paths = save_steps(tmp_path, sheet, answers)
     expected = {
-        "sheet.png": (partial(draw_sheet, sheet=sheet, answers=answers), (8, 6)),
+        "sheet.png": (partial(draw_sheet, sheet=sheet, answers=answers), (8, 9)),
         "line-1.png": (partial(draw_steps, glyphs=sheet.lines[0], answers=answers[:2]), (8, 3.3)),
-        "line-2.png": (partial(draw_steps, glyphs=sheet.lines[1], answers=answers[2:]), (8, 1.95)),
+        "line-2.png": (partial(draw_steps, glyphs=sheet.lines[1], answers=answers[2:3]), (8, 1.95)),
+        "line-3.png": (partial(draw_steps, glyphs=sheet.lines[2], answers=answers[3:]), (8, 1.95)),
     }
     assert paths == [tmp_path / name for name in expected]
     for name, (draw, size) in expected.items():
