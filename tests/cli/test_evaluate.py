@@ -64,7 +64,8 @@ def test_robustness_is_told_in_text_json_and_pictures(run: Path, test_csv: Path)
     assert Path("scored", "scorecard.md").read_text("utf-8") == markdown
     digits, threshold = read_csv(test_csv), model.threshold
     page = render_page(card=known, network=model.network, digits=digits, threshold=threshold, name="scored")
-    assert Path("scored", "report.html").read_text("utf-8") == page
+    is_same = Path("scored", "report.html").read_text("utf-8") == page
+    assert is_same  # without a difference of megabytes where it is not
     again = call(*evaluate, "--json", terminal=True)
     assert json.loads(again.out)["robustness"] == card["robustness"]
     assert "changed sets of digits" in again.err  # the progress
