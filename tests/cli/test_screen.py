@@ -320,15 +320,15 @@ def test_notes_break_between_words_and_indented_lines_stay_whole(
     assert (screen.width, screen.narrow) == (columns, columns == 63)
     words = "a " * ((width - 2) // 2) + "of 5 % b b"  # 5 and % stay together
     screen.note(words + "\n  " + "whole " * 40)
-    screen.warning("something may be wrong")
-    screen.result("a\x1b[2Jb " * 40)
+    screen.warning("something [/may] be wrong")
+    screen.result("a\x1b[2J[b] " * 40)
     screen.paragraph(words, indent="  ")
     out, err = capsys.readouterr()
     first, second, *rest = err.splitlines()
     assert [len(first), second] == [width - width % 2, "  5 % b b"]
-    assert rest == ["  " + "whole " * 40, "warning: something may be wrong"]
+    assert rest == ["  " + "whole " * 40, "warning: something [/may] be wrong"]
     result, *paragraph = out.splitlines()
-    assert result == r"a\x1b[2Jb " * 40
+    assert result == r"a\x1b[2J[b] " * 40
     assert [line[: len(line) - len(line.lstrip())] for line in paragraph[:2]] == ["  ", "    "]
     assert max(map(len, paragraph)) <= width
     assert " ".join(out.split("\n", 1)[1].split()) == words

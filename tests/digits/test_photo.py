@@ -433,6 +433,12 @@ def test_a_part_joined_to_a_digit_joins_what_is_close_to_both() -> None:
     assert len(set(group)) == 3
 
 
+def test_a_small_part_between_two_digits_belongs_to_one_of_them() -> None:
+    boxes = [(0, 0, 60, 100), (84, 0, 144, 100), (64, 10, 80, 40)]
+    _, left, right, small = join_parts(np.array(boxes), 100.0)
+    assert small == right != left
+
+
 def test_the_usual_height_is_the_median_by_ink_of_the_longest_sides() -> None:
     labels = np.zeros((100, 100), int)
     boxes = [(60, 20, 62, 80), (20, 20, 30, 40), (0, 0, 50, 10), (0, 20, 10, 50), (40, 20, 50, 40)]

@@ -34,7 +34,8 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 
 @pytest.mark.parametrize(
-    "address", ["tcp://192.0.2.1:8786", "192.0.2.1:8786", "tcp://example.org:8786", "ws://[2001:db8::1]:1"]
+    "address",
+    ["tcp://192.0.2.1:8786", "192.0.2.1:8786", "tcp://localhost.example.org:8786", "ws://[2001:db8::1]:1"],
 )
 def test_a_scheduler_on_another_machine_needs_tls_or_trust(address: str, data: Data) -> None:
     with pytest.raises(WorkerError) as refused:

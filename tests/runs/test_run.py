@@ -220,6 +220,15 @@ def test_what_happens_is_told_in_order(tmp_path: Path, data: Data) -> None:
     assert told == ["start small after 0", *epochs, "card of 200, False"]
 
 
+def test_a_run_is_kept_where_its_scores_cannot_be_shown(tmp_path: Path, data: Data) -> None:
+    def fail(_: object) -> None:
+        raise Stop
+
+    with pytest.raises(Stop):
+        carry_out(start(tmp_path / "run"), Plan(SMALL), data, Callbacks(on_card=fail))
+    assert files(tmp_path / "run") == RESULTS
+
+
 # Resuming
 
 

@@ -128,6 +128,12 @@ def test_nothing_is_wrong_with_mnist(mnist_train: Digits, mnist_test: Digits) ->
     assert examine_overlap(mnist_train, mnist_test) == []
 
 
+def test_a_digit_that_is_rare_in_a_large_file_is_not_missing(mnist_train: Digits) -> None:
+    labels = np.where(mnist_train.labels == 4, 9, mnist_train.labels).astype(np.uint8)
+    labels[1] = 4  # one of 60,000
+    assert examine_digits(Digits(mnist_train.images, labels), role="test") == []
+
+
 @pytest.mark.parametrize("degrees", [-10, 10])
 @pytest.mark.parametrize("count", [300, 10_000])
 def test_nothing_is_wrong_with_digits_turned_a_little(count: int, degrees: int, mnist_test: Digits) -> None:
