@@ -125,16 +125,18 @@ def test_where_no_setting_can_be_trained_it_says_so() -> None:
 
 
 def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_chosen() -> None:
+    # At this rate all units are stuck from the first samples on, so that the first of equal settings is best.
     asked = (
-        "--recipe book epochs=1,2,30 learning_rate=3 hidden=5 --validation 100 --json --out out --pictures"
+        "--recipe book epochs=2,3,30 learning_rate=1000 hidden=5 --validation 100 --json --out out --pictures"
     )
     shown = call("sweep", *asked.split())
     scores = {entry["epochs"]: entry["held_out"] for entry in json.loads(shown.out)}
     best = max(scores, key=lambda epochs: (scores[epochs], -epochs))
-    assert {path.name for path in Path("out").glob("epochs=*")} == {"epochs=30", f"epochs={best}"}
+    assert best == 2
+    assert {path.name for path in Path("out").glob("epochs=*")} == {"epochs=30", "epochs=2"}
     assert "epochs=30/seed-1/mistakes.png" in files(Path("out"))
-    assert load_recipe("out/chosen.toml").epochs == best
-    assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == best
+    assert load_recipe("out/chosen.toml").epochs == 2
+    assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == 2
     assert "several seeds" not in call("evaluate", "out").err  # there is but one
 
 
