@@ -300,6 +300,8 @@ def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:
     header = lines([["label", *NAMES]])
     with pytest.raises(ValueError, match="line 2 has 'label' in column 1, not a label from 0 to 9; correct"):
         read(tmp_path, header * 2 + PLAIN_LINE)
+    with pytest.raises(ValueError, match=r"line 2 has '0\.5' in column 1, not a label .*; correct the file$"):
+        read(tmp_path, header + b"0." + PLAIN_LINE)
 
 
 def test_a_line_may_be_long_but_not_longer_than_65535_characters(tmp_path: Path) -> None:

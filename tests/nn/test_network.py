@@ -153,6 +153,7 @@ NOT_FITTING: list[tuple[Callable[[], Network], str]] = [
         "a network computes in float32 or float64, not float16",
     ),
     (lambda: Network([5, 4, 2], ["softmax", "softmax"], rng=1), "softmax is for the last layer only"),
+    (lambda: Network([5, 4, 2], ["open-softmax", "sigmoid"], rng=1), "softmax is for the last layer only"),
     (lambda: Network.from_arrays([], activations=[]), "0 layers need as many activations, not 0"),
     (lambda: Network.from_arrays([[1.0, 2.0]], activations=["tanh"]), MATRIX),
     (lambda: Network.from_arrays([np.ones((0, 2))], activations=["tanh"]), MATRIX),

@@ -1,6 +1,7 @@
 """The pictures of how handwriting was read: their files, and what stands on them."""
 
 import itertools
+from dataclasses import replace
 from functools import partial
 from io import BytesIO
 from pathlib import Path
@@ -35,6 +36,8 @@ def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
     picture: Any = axes.images[0]
     assert (np.asarray(picture.get_array()) == sheet.picture).all()
     assert (picture.get_extent(), picture.get_clim(), axes.axison) == ([0, 300, 400, 0], (0, 255), False)
+    larger = draw_sheet(Figure().add_subplot(), replace(sheet, size=(600, 800)), [(1, 0.9)] * 4)
+    assert larger.images[0].get_extent() == [0, 600, 800, 0]  # boxes are in the pixels of the picture itself
     colors = [BLUE, BLUE, GRAY, BLUE]  # what is no digit stands back
     for text, frame, glyph, color in zip(axes.texts, axes.lines, sheet.glyphs, colors, strict=True):
         left, top, right, bottom = glyph.box
