@@ -128,6 +128,7 @@ FORMS: dict[str, tuple[bytes, str]] = {
     "spreadsheet, semicolons": (lines(cells(), ";", "\r\n"), PLAIN.replace("commas", "semicolons")),
     "spreadsheet, tabs": (lines([["Label", *NAMES], *cells()], "\t"), NAMED.replace("commas", "tabs")),
     "quoted": (lines(QUOTED, ", "), NAMED),
+    "R, write.table": (lines(QUOTED, " "), NAMED.replace("commas", "spaces")),
     "comma at the end": (lines(cells(), end=",\n"), PLAIN + ", 1 column left out"),
     "comma at the end, and a header": (
         lines([["label", *NAMES]]) + lines(cells(), end=",\n"),

@@ -37,7 +37,7 @@ def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
     assert (np.asarray(picture.get_array()) == sheet.picture).all()
     assert (picture.get_extent(), picture.get_clim(), axes.axison) == ([0, 300, 400, 0], (0, 255), False)
     larger = draw_sheet(Figure().add_subplot(), replace(sheet, size=(600, 800)), [(1, 0.9)] * 4)
-    assert larger.images[0].get_extent() == [0, 600, 800, 0]  # boxes are in the pixels of the picture itself
+    assert list(larger.images[0].get_extent()) == [0, 600, 800, 0]  # as the boxes
     colors = [BLUE, BLUE, GRAY, BLUE]  # what is no digit stands back
     for text, frame, glyph, color in zip(axes.texts, axes.lines, sheet.glyphs, colors, strict=True):
         left, top, right, bottom = glyph.box
