@@ -85,11 +85,13 @@ def test_mnist_is_read_from_a_folder(run: Path) -> None:
 
 def test_it_replaces_only_what_it_wrote_before(run: Path, test_csv: Path) -> None:
     shutil.copytree(run, "run")
+    shutil.copytree(run, "seed-3", ignore=shutil.ignore_patterns("run.json"))  # as repeats have it
     Path("begun").mkdir()
     Path("begun", "run.json").touch()
     Path("other").mkdir()
     Path("other", "notes.txt").touch()
-    for folder, what in (("run", "a run"), ("begun", "a run"), ("other", "other files")):
+    others = (("seed-3", "other files"), ("other", "other files"))
+    for folder, what in (("run", "a run"), ("begun", "a run"), *others):
         line = call("evaluate", "none", "--out", folder).line  # told before the model is looked for
         assert line == f"{folder}: holds {what}; choose an empty folder, or an earlier evaluate's"
     assert files(Path("run")) == files(run)

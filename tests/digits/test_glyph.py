@@ -96,6 +96,7 @@ def test_a_digit_is_cleaned_at_a_size_from_80_to_240(
 @pytest.mark.parametrize("pen", [2, 3, 4, 8])
 def test_strokes_thinner_than_in_mnist_are_thickened(pen: int) -> None:
     ink = thicken(bar(100, pen, 0.6))  # more than half ink
+    np.testing.assert_allclose(thicken(bar(100, pen, 0.6).T), ink.T)
     rows, columns = np.flatnonzero(ink.max(axis=1) > 0.5), np.flatnonzero(ink.max(axis=0) > 0.5)
     assert len(columns) / len(rows) * 20 == pytest.approx(2.2, rel=0.25)
     if pen == 3:
