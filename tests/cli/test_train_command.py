@@ -229,7 +229,7 @@ def test_a_run_remembers_the_folder_of_its_digits_and_warns_of_what_looks_wrong(
     for name in ("mnist_train.csv", "mnist_test.csv"):
         shutil.copy(csv_files[1], Path("data", name))
     best = ["--recipe", "best", "--validation", 50, "--learning-rate", 1e-9]
-    shown = call("train", *SHORT, *best, "--out", "out")
+    shown = call("train", *SHORT, *best, "--train-csv", "data/mnist_train.csv", "--out", "out")
     assert shown.code == 0
     warnings = re.findall(r"(?m)^warning: (.*)$", shown.err)
     assert [warning[:35] for warning in warnings] == [
@@ -239,7 +239,8 @@ def test_a_run_remembers_the_folder_of_its_digits_and_warns_of_what_looks_wrong(
     ]
     assert "a better recipe" not in shown.err
     places = json.loads(Path("out/run.json").read_text())["places"]
-    assert places == {"train_csv": None, "test_csv": None, "data_dir": str(Path("data").absolute())}
+    data = Path("data").absolute()
+    assert places == {"train_csv": str(data / "mnist_train.csv"), "test_csv": None, "data_dir": str(data)}
 
 
 def test_what_is_wrong_with_a_recipe_or_a_folder_is_named(csvs: list[object]) -> None:

@@ -285,7 +285,8 @@ def test_the_way_back_goes_through_all_layers(network: Network) -> None:
             np.testing.assert_allclose(imagined[digit].ravel(), signal, rtol=1e-5)
     nothing = imagine_digits(Network.from_arrays([np.zeros((10, 784))], activations=["sigmoid"]))
     assert (np.asarray(nothing) == 0.01).all()
-    assert imagine_digits(Network.from_arrays([np.zeros((10, 784))], activations=["linear"])) is None
+    for activations in (["relu", "sigmoid"], ["sigmoid", "linear"]):
+        assert imagine_digits(Network([784, 5, 10], activations, rng=1)) is None
 
 
 def svg(html: str) -> tuple[str, str]:
