@@ -142,7 +142,7 @@ def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_c
 
 def test_a_recipe_file_may_hold_lists_and_tables() -> None:
     Path("my.toml").write_text(
-        'base = "fast"\nepochs = 1\nvalidation = 50\nhidden = [1500, 5]\n'
+        'base = "fast"\nepochs = 1\nvalidation = 50\nhidden = [1500, 5]\nlearning_rate = [0.1, 0.3]\n'
         '[[settings]]\n[[settings]]\nmomentum = 0\nschedule = "constant"\n'
     )
     shown = call("sweep", "my.toml", "learning_rate=0.2", "--jobs", 1)

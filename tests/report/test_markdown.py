@@ -1,6 +1,7 @@
 """Scorecards as pages for people, whole, for cards made by hand."""
 
 import copy
+from dataclasses import replace
 from pathlib import Path
 
 from cards import ANSWERS, FACTS, LABELS, MORE, card_for
@@ -59,9 +60,14 @@ def test_a_perfect_network_has_no_mistakes_to_show() -> None:
 
 
 def test_only_the_ten_most_confident_mistakes_are_listed() -> None:
-    page = scorecard_page(card_for([1] * 1200, [7] * 1200))
+    card = card_for([1] * 1200, [7] * 1200)
+    surer = [replace(mistake, output=mistake.index / 1200) for mistake in card.mistakes]
+    page = scorecard_page(replace(card, mistakes=tuple(surer)))
     assert "0 right, 1,200 wrong." in page
-    assert page.count("| 1 | 7 | 0.900 |") == 10
+    last = [f"| {index} | 1 | 7 | {index / 1200:.3f} |" for index in range(1199, 1189, -1)]
+    assert page.endswith(
+        "| index | true digit | answer | output |\n| --: | --: | --: | --: |\n" + "\n".join(last) + "\n"
+    )
 
 
 def test_several_seeds_are_this_page() -> None:
