@@ -1,4 +1,7 @@
-"""The one base of every error a person can cause, so that the command line can tell them from defects."""
+"""The one base of every error a person can cause, and what makes the words of its one line.
+
+By their base the command line can tell these errors from defects.
+"""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +23,7 @@ def close_matches(word: str, known: Iterable[str]) -> list[str]:
     """The known word that is spelled most like a word that was typed; none where none is close."""
     from difflib import get_close_matches  # noqa: PLC0415 - takes time to import, which --help does without
 
-    return get_close_matches(word, list(known), 1, cutoff=0.7)
+    return get_close_matches(word, known, 1, cutoff=0.7)
 
 
 def quoted(path: str | Path) -> str:

@@ -89,7 +89,7 @@ def _form_of(first: Sequence[NumberedLine]) -> Form:
 
 def _parse_plain(lines: Sequence[str], form: Form) -> NDArray[np.uint8] | None:
     """The rows of lines that are all as they should be, else None."""
-    if max(map(len, lines)) == _LONGEST_LINE:
+    if max(map(len, lines)) == _LONGEST_LINE:  # it was cut
         return None
     is_plain = form.columns == tuple(range(form.width))
     for dtype in (np.uint8, np.float64):  # bytes are parsed in half the time
