@@ -8,7 +8,6 @@ import typer
 from mnist_mlp.cli.options import DataDir, complete_run
 from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import write_text
-from mnist_mlp.runs.plan import places_of
 
 EXAMPLES = """
   mnist-mlp report --open
@@ -38,6 +37,7 @@ def report(
     from mnist_mlp.cli.screen import Screen, model_file
     from mnist_mlp.cli.sources import Source, read_data
     from mnist_mlp.runs.folder import REPORT
+    from mnist_mlp.runs.plan import places_of
     from mnist_mlp.runs.results import page_of
 
     screen = Screen()

@@ -24,7 +24,6 @@ from mnist_mlp.cli.options import (
 from mnist_mlp.errors import MnistMlpError, quoted
 from mnist_mlp.files.atomic import write_text
 from mnist_mlp.files.lock import locked
-from mnist_mlp.runs.plan import DataPlaces, RunError
 from mnist_mlp.training.recipe import Recipe, load_recipe, read_settings
 from mnist_mlp.training.settings import RecipeError
 
@@ -151,6 +150,7 @@ def _plan(
     import numpy as np
 
     from mnist_mlp.runs.grid import Range, settings_to_try
+    from mnist_mlp.runs.plan import DataPlaces, RunError
     from mnist_mlp.runs.sweep import Sweep
 
     base = chosen_recipe(recipe_name or "tutorial", {})
@@ -190,13 +190,13 @@ def _asked(arguments: list[str], base: Recipe, *, is_named: bool) -> "tuple[Reci
         if not argument.endswith(".toml") or "=" in argument:
             found = parse_choices(argument)
             if twice := given.keys() & found:
-                raise RunError(
+                raise typer.BadParameter(
                     f"{min(twice)} is given twice; write all its values at once, with commas between"
                 )
             given |= found
             continue
         if is_named:
-            raise RunError(
+            raise typer.BadParameter(
                 f"{argument} names the recipe it begins with; leave out --recipe and other recipe files"
             )
         is_named = True
@@ -206,7 +206,7 @@ def _asked(arguments: list[str], base: Recipe, *, is_named: bool) -> "tuple[Reci
         held_out = base.validation if "validation" in file else held_out
     choices |= given
     if not choices:
-        raise RunError("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
+        raise typer.BadParameter("there is nothing to try; name settings, as in learning_rate=0.1,0.2")
     return base, choices, held_out
 
 
@@ -266,7 +266,7 @@ def _conclude(
     write_text(folder / "results.csv", to_csv(entries))
     rows = summarize(entries)
     if rows[0].failed:
-        raise RunError(f"{folder}: in each setting a network failed; failed.txt in its folder says why")
+        raise MnistMlpError(f"{folder}: in each setting a network failed; failed.txt in its folder says why")
     # Of settings that differ in epochs alone, the longest was trained, and the best may be another.
     train(plan.jobs_of(folder, rows[0].settings))
     test = source.read("test", None, screen)

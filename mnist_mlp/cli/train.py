@@ -23,13 +23,13 @@ from mnist_mlp.cli.options import (
 )
 from mnist_mlp.errors import quoted
 from mnist_mlp.files.lock import locked
-from mnist_mlp.runs.plan import Plan
 from mnist_mlp.training.recipe import RECIPES, SETTINGS
 
 if TYPE_CHECKING:
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard
     from mnist_mlp.runs.job import Data
+    from mnist_mlp.runs.plan import Plan
 
 EXAMPLES = """
   mnist-mlp train --recipe fast --repeats 5
@@ -77,6 +77,7 @@ def train(
     from mnist_mlp.cli.sources import Source, new_plan, read_data
     from mnist_mlp.report.machine import processors
     from mnist_mlp.runs import folder as folders
+    from mnist_mlp.runs.plan import Plan
 
     screen = Screen(quiet=quiet)
     paths = {"train_csv": train_csv, "test_csv": test_csv, "data_dir": data_dir}
@@ -117,7 +118,7 @@ def train(
 
 
 def _carry_out(
-    folder: Path, plan: Plan, data: "Data", screen: "Screen", jobs: int, *, show_card: bool
+    folder: Path, plan: "Plan", data: "Data", screen: "Screen", jobs: int, *, show_card: bool
 ) -> "Scorecard | RepeatedScorecard":
     """Train until the end, or until stopped, and show what came of it."""
     from mnist_mlp.cli.progress import NetworksReport, TrainingReport
@@ -148,7 +149,7 @@ def _carry_out(
         raise
 
 
-def _show_end(folder: Path, plan: Plan, card: "Scorecard | RepeatedScorecard", screen: "Screen") -> None:
+def _show_end(folder: Path, plan: "Plan", card: "Scorecard | RepeatedScorecard", screen: "Screen") -> None:
     """Print where everything is, and what comes next."""
     from mnist_mlp.report.scorecard import Scorecard
 

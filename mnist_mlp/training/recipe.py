@@ -4,7 +4,6 @@ The command line, recipe files and the tables of a scorecard take a setting's ki
 explanation from its field in `Recipe`.
 """
 
-import json
 from collections.abc import Collection, Mapping
 from dataclasses import Field, dataclass, fields, replace
 from pathlib import Path
@@ -142,6 +141,8 @@ class Recipe:
 
     def to_toml(self) -> str:
         """All settings as TOML, which `load_recipe` reads back."""
+        import json  # noqa: PLC0415 - takes time to import, which --help does without
+
         # JSON writes texts, numbers, lists and true or false as TOML does.
         lines = (f"{name} = {json.dumps(v, ensure_ascii=False)}\n" for name, v in self.to_dict().items())
         return "".join(lines)
