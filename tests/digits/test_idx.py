@@ -84,9 +84,12 @@ def test_damaged_archives(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.parametrize("pack", [bytes, gzip.compress])
 def test_images_of_another_size(tmp_path: Path, pack) -> None:  # type: ignore[no-untyped-def]
-    header = IMAGE_HEADER.replace(b"\x1c", b"\x20", 1)
-    with pytest.raises(ValueError, match=r"^holds images of 32 x 28 pixels instead of 28 x 28$"):
-        read(tmp_path, pack(header + bytes(32 * 28)), (28, 28))
+    for height, width in ((32, 28), (14, 56)):
+        header = IMAGE_HEADER[:8] + bytes([0, 0, 0, height, 0, 0, 0, width])
+        with pytest.raises(
+            ValueError, match=rf"^holds images of {height} x {width} pixels instead of 28 x 28$"
+        ):
+            read(tmp_path, pack(header + bytes(height * width)), (28, 28))
     with pytest.raises(
         ValueError, match=r"^is not an IDX file of images: starts with 00000801 instead of 00000803$"
     ):

@@ -252,6 +252,11 @@ def test_a_digit_that_the_border_cuts_is_found_if_there_is_nothing_else() -> Non
     assert cut.box[1::2] == (89 + 320 - 95, 400)
 
 
+@pytest.mark.parametrize("at", [(8, 8), (531, 291)])
+def test_a_digit_close_to_the_border_looks_as_in_the_middle(at: tuple[int, int]) -> None:
+    np.testing.assert_array_equal(read(drawn(at=at)).images, read(drawn()).images)
+
+
 def test_a_table_around_the_paper_is_no_digit() -> None:
     image = Image.new("L", (660, 460), 60)
     image.paste(drawn(), (30, 30))

@@ -189,7 +189,7 @@ def test_a_callback_stops_the_training_by_returning_stop_or_by_raising(few_digit
     long = KINDS["deep"].with_settings({"epochs": 100})
 
     stopped = long.network()
-    history = train(stopped, few_digits, long, on_epoch=lambda record: STOP if record.epoch == 2 else None)
+    history = train(stopped, few_digits, long, on_epoch=lambda record: STOP if record.epoch == 2 else record)
     assert [record.epoch for record in history] == [1, 2]
     assert content(stopped) == two_epochs
 
