@@ -165,10 +165,11 @@ def test_weights_stay_float32_where_int16_would_change_an_answer() -> None:
     assert [layer["int16"] for layer in layers] == [False]
     assert np.frombuffer(stream, "<f4").tolist() == [*W.ravel(), *biases]
     for activation in ("sigmoid", "tanh", "relu", "softmax", "open-softmax"):
+        kinds = ["tanh", activation]
         layers, _ = pack(
-            Network.from_arrays([W], activations=[activation]), none, inputs[:0], np.empty(0, int)
+            Network.from_arrays([W, np.eye(10)], None, kinds), none, inputs[:0], np.empty(0, int)
         )
-        assert [layer["activation"] for layer in layers] == [activation] * (activation != "open-softmax")
+        assert [layer["activation"] for layer in layers] == kinds * (activation != "open-softmax")
 
 
 def test_a_network_that_is_too_large_is_left_out(few_test_digits: Digits) -> None:
@@ -274,6 +275,8 @@ def test_what_is_imagined_differs_from_the_average_of_all_ten() -> None:
 
 
 def test_the_way_back_goes_through_all_layers(network: Network) -> None:
+    for bias in network.biases or []:
+        bias[:] = np.linspace(-1, 1, len(bias))
     for each in (network, Network([784, 20, 10], rng=2)):
         imagined = imagine_digits(each)
         assert imagined is not None

@@ -32,7 +32,7 @@ def sheet() -> Sheet:
 
 
 def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
-    axes = draw_sheet(Figure().add_subplot(), sheet, [(1, 0.9), (7, 0.8), (None, 0.1), (1, 0.7)])
+    axes = draw_sheet(Figure().add_subplot(), sheet, [(1, 0.9), (7, 0.8), (None, 0.1), (0, 0.7)])
     picture: Any = axes.images[0]
     assert (np.asarray(picture.get_array()) == sheet.picture).all()
     assert (picture.get_extent(), picture.get_clim(), axes.axison) == ([0, 300, 400, 0], (0, 255), False)
@@ -48,7 +48,7 @@ def test_a_frame_and_an_answer_stand_on_each_digit(sheet: Sheet) -> None:
         label = text.get_bbox_patch()
         assert label is not None
         assert to_hex(label.get_facecolor()) == color
-    assert [text.get_text() for text in axes.texts] == ["1", "7", "?", "1"]
+    assert [text.get_text() for text in axes.texts] == ["1", "7", "?", "0"]
 
 
 def test_each_digit_has_a_row_of_its_steps_and_its_answer(sheet: Sheet) -> None:
