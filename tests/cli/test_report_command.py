@@ -21,6 +21,10 @@ def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
     assert Path("page.html").read_text("utf-8") == page
     assert "What an output is worth" in page
     assert "What it withstands" not in page
+    assert "How it learned" in page
+    Path("runs/copy/history.csv").unlink()
+    assert call("report", "--out", "page.html").code == 0
+    assert "How it learned" not in Path("page.html").read_text("utf-8")
     assert call("report", "nosuch").line == "nosuch: there is no such run; name a run's folder"
 
 

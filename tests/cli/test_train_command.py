@@ -152,12 +152,13 @@ def test_a_run_resumes_from_anywhere_with_the_digits_it_began_with(
 ) -> None:
     Path("mnist").mkdir()
     shutil.copy(csv_files[0], "mnist/mnist_train.csv")
-    shutil.copy(csv_files[1], "my.csv")
-    digits = ["--data-dir", "mnist", "--test-csv", "my.csv"]
-    assert call("train", *SHORT, *digits, "--out", "run").code == 0
+    shutil.copy(csv_files[1], "my digits.csv")
+    digits = ["--data-dir", "mnist", "--test-csv", "my digits.csv"]
+    shown = call("train", *SHORT, *digits, "--out", "run")
+    assert f'--csv "{Path("my digits.csv").absolute()}" --model run' in shown.err
     plan, model = json.loads(Path("run", "run.json").read_text()), Path("run", MODEL).read_bytes()
     here = Path().absolute()
-    places = {"train_csv": None, "test_csv": str(here / "my.csv"), "data_dir": str(here / "mnist")}
+    places = {"train_csv": None, "test_csv": str(here / "my digits.csv"), "data_dir": str(here / "mnist")}
     assert plan["places"] == places
     for name in ("scorecard.json", MODEL):
         Path("run", name).unlink()

@@ -229,3 +229,15 @@ def test_the_machine_is_told_as_it_was_asked_to_be(monkeypatch: pytest.MonkeyPat
         monkeypatch.setenv("OMP_NUM_THREADS", other)
         assert machine_facts()["threads"] == most
     assert 1 <= int(most) <= (os.cpu_count() or 1)
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "sched_setaffinity"), reason="only Linux keeps a process to some processors"
+)
+def test_processors_that_the_process_may_not_use_do_not_count() -> None:
+    allowed = os.sched_getaffinity(0)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert processors() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
