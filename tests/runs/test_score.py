@@ -90,7 +90,7 @@ def test_robustness_has_the_accuracy_after_each_change(network: Network, few_tes
 
 
 @pytest.mark.parametrize(
-    "largest", [np.arange(1000) / 1000, np.linspace(0.9, 0.1, 50), np.full(200, 0.9999), np.array([0.3])]
+    "largest", [np.arange(1000) / 1000, np.linspace(0.9, 0.1, 60), np.full(200, 0.9999), np.array([0.3])]
 )
 def test_the_threshold_leaves_a_hundredth_of_the_digits_open(largest: NDArray[np.floating]) -> None:
     outputs = np.zeros((len(largest), 10))
