@@ -156,8 +156,9 @@ def test_without_test_digits_the_held_out_ones_are_scored(data: Data, tmp_path: 
     result = run_one(Job(SMALL, tmp_path, None), Data(data.train, None))
     assert result.card.total == 50
     assert result.card.accuracy == result.history[-1].validation_accuracy
-    none = "there are no digits to score"
     short = replace(SMALL, patience=0, epochs=1)
+    assert run_one(Job(short, tmp_path, None), Data(data.train, None)).kept_epoch is None
+    none = "there are no digits to score"
     for held_out, test, message in [
         (0, None, f"{none}: hold some out with --validation"),
         (400, data.test, "--validation 400 leaves none of the 400 training digits to learn"),
