@@ -199,6 +199,7 @@ def test_samples_that_do_not_fit_are_told(use: Callable[..., object]) -> None:
             "targets of shape (4, 1) do not fit: this network takes (n, 2)",
         ),  # would spread over both
         ((4, 3), (1, 2), "4 samples of inputs need as many targets, not 1"),
+        ((4, 3), (5, 2), "4 samples of inputs need as many targets, not 5"),
     ]:
         assert refused(use, network, np.ones(inputs), np.ones(targets)) == message
     assert content(network) == before

@@ -156,7 +156,8 @@ BROKEN_FACTS: dict[str, list[Any]] = {
         {**MORE["calibration"], "bins": {}},
     ],
     "robustness": [
-        [{**MORE["robustness"][0], key: value}] for key, value in (("amount", None), ("change", 5))
+        [*MORE["robustness"], {**MORE["robustness"][0], key: value}]
+        for key, value in (("amount", None), ("change", 5))
     ],
 }
 
