@@ -68,13 +68,19 @@ def test_a_signal_at_any_other_time_ends_a_command(
         except BaseException:
             raise ImportError("initialization failed") from None  # as compiled modules do
 
-    before = signal.getsignal(number)
-    for command in (at_work, importing):
-        with pytest.raises(SystemExit) as ended:
-            exit_cleanly(command)()
-        assert ended.value.code == code
-        assert capsys.readouterr().err == f"mnist-mlp: {word}\n"
-    assert signal.getsignal(number) == before
+    def own(*_: object) -> None:
+        """The handler of a program that calls the command."""
+
+    before = signal.signal(number, own)
+    try:
+        for command in (at_work, importing):
+            with pytest.raises(SystemExit) as ended:
+                exit_cleanly(command)()
+            assert ended.value.code == code
+            assert capsys.readouterr().err == f"mnist-mlp: {word}\n"
+            assert signal.getsignal(number) is own
+    finally:
+        signal.signal(number, before)
 
 
 @pytest.mark.parametrize(

@@ -138,6 +138,7 @@ WRONG = {
     "train --epochs five": "--epochs must be a whole number from 1 to 100,000, not 'five'",
     "train --hidden 30,10001": "--hidden must be from 1 to 10,000, not 10001",
     "train --learning-rate nan": "--learning-rate must be from 1e-09 to 1000, not nan",
+    "train --learning-rate 0,1,2": "--learning-rate must be a number from 1e-09 to 1000, not '0,1,2'",
     "train --learning-rate 0,1": "--learning-rate must be a number from 1e-09 to 1000, not '0,1'; "
     "did you mean 0.1?",
     "train --learning-rate": "--learning-rate needs a value",
@@ -155,6 +156,8 @@ WRONG = {
     "train momentum=0.9": f"'momentum=0.9' is one argument too many; momentum {IN_FILES} "
     f"momentum = 0.9 {TOML}",
     "train --init uniform": f'there is no option --init; init {IN_FILES} init = "uniform" {TOML}',
+    "train --weight-decay 1e-4": f"there is no option --weight-decay; weight_decay {IN_FILES} "
+    f"weight_decay = 1e-4 {TOML}",
     "train --biases": f"there is no option --biases; biases {IN_FILES} biases = ... {TOML}",
     "train --biases=true -x": f"there is no option --biases; biases {IN_FILES} biases = true {TOML}",
     "--epochs 2 train": f"there is no option --epochs; {AFTER} train --epochs",
@@ -168,7 +171,10 @@ WRONG = {
     "show-digit --save digit.jpg": "invalid value for --save: the picture is a PNG; let its name end in .png",
     "predict": "missing argument 'IMAGE...'",
     "predict a.png --labels 210": "--labels goes with --csv; name the file that they are written to",
-    "predict a.png --labels 7x --csv a.csv": "--labels must be digits, as 31415, not '7x'",
+    **{
+        f"predict a.png --labels {labels} --csv a.csv": f"--labels must be digits, as 31415, not '{labels}'"
+        for labels in ("7x", "7²")
+    },
     "sweep": "there is nothing to try; name settings, as in learning_rate=0.1,0.2",
     "sweep --hidden 5,6": "there is no option --hidden; did you mean hidden=5,6?",
     "sweep hidden=5, 6": "'hidden=5,': ends with a comma; write all values without spaces between",

@@ -84,8 +84,11 @@ def dask(tmp_path: Path) -> Iterator[Start]:
 @pytest.fixture
 def scheduler(dask: Start, tmp_path: Path) -> "tuple[str, subprocess.Popen[bytes]]":
     """The address of a scheduler, and its process."""
-    log = tmp_path / "log"
-    process = dask("scheduler", "--host", "127.0.0.1", "--port", 0)
+    return start_scheduler(dask, tmp_path / "log")
+
+
+def start_scheduler(dask: Start, log: Path, path: Path = ROOT) -> "tuple[str, subprocess.Popen[bytes]]":
+    process = dask("scheduler", "--host", "127.0.0.1", "--port", 0, path=path)
     return wait_for(lambda: log.exists() and log.read_text(), "Scheduler at: ").split()[0], process
 
 
@@ -180,6 +183,12 @@ def test_a_worker_with_another_version_is_named(
     message = f"has mnist_mlp 99.9, and here it is {version('mnist-mlp')}; install the same everywhere"
     with pytest.raises(WorkerError, match=message):
         dask_engine(scheduler[0], data).__enter__()
+
+    (tmp_path / "log").unlink()
+    other, _ = start_scheduler(dask, tmp_path / "log", tmp_path / "other")
+    start_worker(dask, other, tmp_path / "c")
+    with pytest.raises(WorkerError, match=f"the scheduler {message}"):
+        dask_engine(other, data).__enter__()
 
 
 @needs_dask
