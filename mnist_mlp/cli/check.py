@@ -17,7 +17,10 @@ def check(
     file: Annotated[Path, typer.Argument(metavar=CSV_FILE, help="A file of digits.", show_default=False)],
     json: Json = False,
 ) -> None:
-    """Show how a CSV file of digits is understood: its form, its first digits, and what looks wrong."""
+    """Show how a CSV file of digits is understood.
+
+    That is its form, its first digits, and what looks wrong.
+    """
     import numpy as np
 
     from mnist_mlp.cli.screen import Screen

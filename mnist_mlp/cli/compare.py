@@ -7,6 +7,7 @@ import typer
 
 from mnist_mlp.cli.options import Json, complete_run
 from mnist_mlp.files.atomic import write_text
+from mnist_mlp.training.recipe import RECIPES
 
 EXAMPLES = """
   mnist-mlp compare runs/*
@@ -26,14 +27,23 @@ def compare(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show how good finished runs are, what differs, and whether two differ by more than chance."""
+    """Show how good finished runs are, and what differs.
+
+    Of exactly two runs on the same digits it tells whether they differ by more than chance.
+    """
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.report import compare as comparison
     from mnist_mlp.report.sweeps import value_label
+    from mnist_mlp.runs.folder import is_under_way
     from mnist_mlp.runs.results import read_cards
 
     screen = Screen()
-    found = [comparison.Run(read_cards(run), str(run)) for run in runs]
+    under_way = [run for run in runs if is_under_way(run)]
+    if len(under_way) < len(runs):  # as where all of runs/* are compared
+        for folder in under_way:
+            screen.note(f"{folder}: is not finished; left out")
+        runs = [folder for folder in runs if folder not in under_way]
+    found = [comparison.Run(read_cards(folder), str(folder)) for folder in dict.fromkeys(runs)]
     found.sort(key=lambda run: -run.mean)
     difference = comparison.difference(*found) if len(found) == 2 else None
     if csv is not None:
@@ -44,11 +54,13 @@ def compare(
         return
     headings, cells = comparison.table(found)
     screen.table(headings, cells)
-    lines = [
-        f"{run.name}: " + ", ".join(f"{name}={value_label(settings[name], ',')}" for name in settings)
-        for run, settings in zip(found, comparison.differences(found), strict=True)
-        if settings
-    ]
+    lines = []
+    for run, settings in zip(found, comparison.differences(found), strict=True):
+        # Where recipes have other names, what follows from the name need not be told.
+        known = RECIPES[settings["name"]].to_dict() if settings.get("name") in RECIPES else {}
+        told = {name: value for name, value in settings.items() if name == "name" or known.get(name) != value}
+        if told:
+            lines.append(f"{run.name}: " + ", ".join(f"{n}={value_label(v, ',')}" for n, v in told.items()))
     sections = {"what differs": lines, "not the same data": comparison.data_lines(found)}
     for title, lines in sections.items():
         if lines:

@@ -13,7 +13,11 @@ EXAMPLES = """
 def download(
     data_dir: DataDir = None, mirror: Mirror = None, offline: Offline = False, json: Json = False
 ) -> None:
-    """Get the MNIST digits as two CSV files, without --data-dir and --mirror from the program's own."""
+    """Write the MNIST digits as two CSV files.
+
+    With --data-dir or --mirror what is missing is downloaded; else they are those that come with the
+    program.
+    """
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.digits.mnist import FILES, load_mnist, write_csv
@@ -34,3 +38,5 @@ def download(
         return
     for path in paths:
         screen.result(f"{path}")
+    if any(folder.glob("*idx?-ubyte*")):
+        screen.note(f"from now on they are read in place of the other MNIST files in {folder}")

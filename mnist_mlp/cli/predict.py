@@ -56,7 +56,10 @@ def predict(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Read handwritten digits from pictures: a digit, a row or a page each. ? is no digit."""
+    """Read handwritten digits from pictures.
+
+    A picture shows a digit, a row of them or a page. What is no digit is read as ?.
+    """
     from mnist_mlp.cli.screen import Screen, load_chosen
     from mnist_mlp.digits.photo import read_image
     from mnist_mlp.training.scoring import outputs_for

@@ -4,7 +4,7 @@ from contextlib import ExitStack
 from time import monotonic
 from typing import Any
 
-from rich.progress import BarColumn, TaskID, TextColumn
+from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn
 
 from mnist_mlp.cli.scores import show_scorecard
 from mnist_mlp.cli.screen import Screen
@@ -105,7 +105,14 @@ class NetworksReport(ExitStack):
         super().__init__()
         self._screen, self._total, self._done, self._failed = screen, total, done, 0
         self._before, self._start = done, monotonic()
-        columns = (TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.fields[left]}"))
+        count = TextColumn("{task.completed:,.0f}/{task.total:,.0f}")
+        columns = (
+            count,
+            TextColumn("{task.description}"),
+            BarColumn(20),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[left]}"),
+        )
         self._progress = self.enter_context(screen.bars(*columns))
         self._task = self._progress.add_task("networks", total=total, completed=done, left="")
 

@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from mnist_mlp.cli.options import DataDir, complete_run
-from mnist_mlp.errors import MnistMlpError
 from mnist_mlp.files.atomic import write_text
 
 EXAMPLES = """
@@ -31,7 +30,10 @@ def report(
     ] = None,
     open_: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
-    """Make the page of a run: its scores, and a canvas on which the network reads what you draw."""
+    """Make the page of a run: its scores, and a place to draw.
+
+    The network reads what you draw there, and shows how.
+    """
     import webbrowser
 
     from mnist_mlp.cli.screen import Screen, model_file
@@ -41,8 +43,6 @@ def report(
     from mnist_mlp.runs.results import page_of
 
     screen = Screen()
-    if run is not None and not run.exists():
-        raise MnistMlpError(f"{run}: there is no such run; name a run's folder")
     folder = model_file(run, screen).parent
     places = places_of(folder)
     path = out or folder / REPORT

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     Images = list[NDArray[np.uint8]]
 
 EXAMPLES = """
-  mnist-mlp show-digit 8
-  mnist-mlp show-digit 7 --split train --distort --save seven.png
+  mnist-mlp show-digit 0
+  mnist-mlp show-digit 0 --split train --distort --save five.png
 """
 
 

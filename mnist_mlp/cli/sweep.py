@@ -88,7 +88,10 @@ def sweep(
     ] = None,
     json: Json = False,
 ) -> None:
-    """Train networks with many settings, judge them on held-out digits, and score the best."""
+    """Train networks with many settings, and find the best.
+
+    Held-out training digits decide which is the best; then it is scored on the test digits.
+    """
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
     from mnist_mlp.runs import folder as folders
@@ -159,7 +162,8 @@ def _plan(
         if validation is not None:
             held_out = parsed_option("validation", validation)
         settings = settings_to_try(list(choices.values()), samples, repeats, np.random.default_rng(base.seed))
-        common = dict(set.intersection(*(set(setting.items()) for setting in settings)))
+        same = set.intersection(*(set(setting.items()) for setting in settings))
+        common = dict(same) if len(settings) > 1 else {}
         settings = [{k: v for k, v in setting.items() if k not in common} for setting in settings]
         base = base.with_settings({**common, "validation": held_out})
         places = DataPlaces(data_dir=str(data_dir.absolute()) if data_dir else None)

@@ -106,6 +106,7 @@ def train(
             if out is not None:
                 folders.check_free(out, force=force)
             data = read_data(plan.places, source, screen)
+            data.to_score(plan.recipe.validation)  # what cannot be held out is told before there is a folder
             folder = out or folders.new_folder(plan.recipe.name)
             folders.make_folder(folder)
             stack.enter_context(locked(folder))

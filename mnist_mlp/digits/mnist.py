@@ -68,8 +68,14 @@ def _first_file(folder: str | Path, name: str) -> Path | None:
 
 
 def find_data_folder(data_dir: str | Path | None = None) -> Path:
-    """The folder of the MNIST files: the one named, else ./data if it has them, else that of the package."""
+    """The folder of the MNIST files: the one named, else ./data if it has them, else that of the package.
+
+    Raises:
+        DataError: if a file is named in place of a folder.
+    """
     if data_dir is not None:
+        if Path(data_dir).is_file():
+            raise DataError(f"{printable(data_dir)}: is a file; name the folder of the MNIST files")
         return Path(data_dir)
     in_wheel, in_checkout = Path(__file__).with_name("mnist"), Path(__file__).parents[2] / "data"
     places = (Path("data"), in_wheel, in_checkout)

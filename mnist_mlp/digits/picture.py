@@ -49,7 +49,8 @@ def read_gray(source: str | Path | BinaryIO) -> tuple[Gray, tuple[int, int]]:
         raise PhotoError(f"{name}: is not a picture of a known kind; save it as {kinds}") from None
     except Exception as error:  # on a broken file Pillow's decoders can raise almost anything
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise PhotoError(f"{name}: cannot be read: {printable(reason, 100)}") from error
+        remedy = "check the path" if isinstance(error, FileNotFoundError) else "save it anew"
+        raise PhotoError(f"{name}: cannot be read: {printable(reason, 100)}; {remedy}") from error
 
 
 def _opened(source: str | Path | BinaryIO) -> BinaryIO:

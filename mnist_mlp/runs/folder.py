@@ -104,6 +104,12 @@ def is_finished(folder: Path) -> bool:
     return (folder / SCORECARD).exists()
 
 
+def is_under_way(folder: Path) -> bool:
+    """Whether the folder holds a run or a sweep that has not come to its end yet."""
+    begun = any((folder / name).exists() for name in (PLAN, "sweep.json"))
+    return begun and not (is_finished(folder) or is_finished(folder / "chosen"))
+
+
 def tidy(folder: Path) -> None:
     """Remove temporary files of killed processes, and the checkpoint of a finished run."""
     remove_leftovers(folder)
@@ -132,6 +138,8 @@ def find_model(place: Path | None) -> Path:
     place = place or newest_run()
     if place is None:
         raise RunError("no finished run under runs; train one first: mnist-mlp train")
+    if not place.exists():
+        raise RunError(f"{printable(place)}: there is no such model or run; check the path")
     if not place.is_dir():
         return place
     for folder in [place, *seeds_in(place), *seeds_in(place / "chosen")]:

@@ -178,14 +178,17 @@ def check_identity(path: Path, found: Mapping[str, Any], identity: Mapping[str, 
     for part in ("recipe", "data"):
         if found.get(part) != identity[part]:
             what = _difference(found.get(part), identity[part])
-            raise RunError(
-                f"{printable(path)}: the run began with other {part}: {what}; give it back the same"
-            )
+            remedy = "give it back the same"
+            if part == "data":
+                remedy = "let the same files be read again; of a folder, CSV files are read first"
+            raise RunError(f"{printable(path)}: the run began with other {part}: {what}; {remedy}")
 
 
 def _difference(old: object, new: Mapping[str, Any]) -> str:
     if not isinstance(old, dict):
         return "unknown"
+    if gone := ", ".join(name for name in old if name not in new):
+        return f"{printable(gone)}, where now {', '.join(new)} are read"
     names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
     return "; ".join(
         printable(f"{name} was {old.get(name, 'not there')}, is {new.get(name, 'not there')}", 120)

@@ -72,8 +72,10 @@ class Plan:
         """Read the plan of a run's folder; RunError if it holds none, or a broken one."""
         path = folder / f"{cls.KIND}.json"
         if not path.exists():
-            what = f"holds no {cls.KIND} (no {path.name}); name a {cls.KIND}'s folder"
-            raise RunError(f"{printable(folder)}: {what}")
+            fault = (
+                f"holds no {cls.KIND} (no {path.name})" if folder.exists() else f"there is no such {cls.KIND}"
+            )
+            raise RunError(f"{printable(folder)}: {fault}; name a {cls.KIND}'s folder")
         try:
             values = json.loads(read_text(path, limit=1 << 24))
             recipe = Recipe().with_settings(values.pop("recipe"))

@@ -20,7 +20,7 @@ from mnist_mlp.report.scorecard import RepeatedScorecard, Scorecard, ScoreError
 from mnist_mlp.report.sweep_figures import save_sweep_picture
 from mnist_mlp.report.sweeps import Row
 from mnist_mlp.runs.folder import HISTORY, MODEL, REPORT, SCORECARD, is_finished, load_model, seeds_in, tidy
-from mnist_mlp.runs.job import Data, Job, Result
+from mnist_mlp.runs.job import Data, Job, Result, check_identity
 from mnist_mlp.runs.plan import RunError
 from mnist_mlp.training.history import history_from_csv, history_to_csv
 from mnist_mlp.training.recipe import EXPLANATIONS
@@ -66,8 +66,8 @@ def page_of(folder: Path, data: Data) -> str:
     """Make the page of a finished run anew; RunError if the digits are not those that were scored."""
     card, model = read_card(folder), load_model(folder / MODEL)
     history = history_from_csv(read_text(folder / HISTORY)) if (folder / HISTORY).exists() else []
-    if dict(card.data) != data.files:
-        raise RunError(f"{printable(folder)}: was scored on other digits; name them with --data-dir")
+    identity = {"recipe": card.recipe, "data": card.data}
+    check_identity(folder / SCORECARD, identity, {**identity, "data": data.files})
     result = Result(model.network, history, card, model.threshold)
     return _page(folder, result, *data.to_score(int(card.recipe.get("validation", 0))))
 
@@ -133,6 +133,8 @@ def read_card(folder: Path) -> Scorecard:
 
 def read_cards(folder: Path) -> list[Scorecard]:
     """Read the scorecards of a finished run, one for each seed, or of the chosen networks of a sweep."""
+    if not folder.exists():
+        raise RunError(f"{printable(folder)}: there is no such run; name a run's folder")
     run = folder / "chosen" if (folder / "chosen").is_dir() else folder
     if not is_finished(run):
         raise RunError(f"{printable(folder)}: holds no finished run (no {SCORECARD}); name a run's folder")

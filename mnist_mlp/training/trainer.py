@@ -255,5 +255,5 @@ def _check_fits(network: Network, recipe: Recipe) -> None:
         has = "no biases" if network.biases is None else "biases"
         raise NetworkError(
             f"the network has {has}, but recipe {recipe.name!r} says biases = {str(recipe.biases).lower()}; "
-            "recipe.network() builds one that fits"
+            "recipe.network() builds one that fits, or change the recipe's setting"
         )

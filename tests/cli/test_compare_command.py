@@ -9,6 +9,7 @@ import pytest
 from commands import call
 
 from mnist_mlp.report.scorecard import Mistake, Scorecard
+from mnist_mlp.training.recipe import RECIPES
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -49,6 +50,31 @@ def test_two_runs_are_shown_with_what_differs_and_whether_it_is_chance() -> None
             ("a", "0.97"),
             ("b", "0.89"),
         ]
+
+
+def test_of_other_recipes_only_what_their_names_do_not_say_is_told() -> None:
+    tutorial, fast = (RECIPES[name].to_dict() for name in ("tutorial", "fast"))
+    write_run("a", {1}, **tutorial)
+    write_run("b", {1, 2}, **{**tutorial, "hidden": 50})
+    write_run("c", {1, 2, 3}, **{**fast, "epochs": 3})
+    write_run("d", {1, 2, 3, 4}, **{**fast, "name": "mine"})  # of a name that is not known all is told
+    shown = call("compare", "a", "b", "c", "d").out.split("what differs:\n")[1]
+    assert shown.startswith(
+        "  a: name=tutorial\n  b: name=tutorial, hidden=50\n  c: name=fast, epochs=3\n"
+        "  d: name=mine, hidden=200, init=normal-fan-in, biases=true,"
+    )
+
+
+def test_each_run_counts_once_and_those_that_are_not_finished_are_left_out() -> None:
+    write_run("a", {1})
+    for folder, name in (("b", "run.json"), ("c", "sweep.json")):
+        Path(folder).mkdir()
+        Path(folder, name).touch()
+    shown = call("compare", "a", "b", "./a", "c")
+    assert shown.err == "b: is not finished; left out\nc: is not finished; left out\n"
+    assert shown.out == call("compare", "a").out
+    assert call("compare", "b").line == "b: holds no finished run (no scorecard.json); name a run's folder"
+    assert call("compare", "a", "none").line == "none: there is no such run; name a run's folder"
 
 
 def test_runs_on_other_digits_are_told_apart_and_only_two_on_the_same_are_tested() -> None:

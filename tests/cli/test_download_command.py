@@ -68,12 +68,16 @@ def test_without_the_network_the_digits_of_the_program_will_do(mirror: Mirror) -
 def test_without_the_network_a_folder_must_hold_the_published_files(archives: Path, mirror: Mirror) -> None:
     made = call("download", "--data-dir", archives)
     assert made.out.split() == [str(archives / "mnist_train.csv"), str(archives / "mnist_test.csv")]
+    assert made.err == "from now on they are read in place of the other MNIST files in data\n"
     (archives / "mnist_test.csv").write_text("other")
     assert "mnist_test.csv: is not the published file" in call("download").line
     for offline in ([], ["--offline"]):  # the environment says so, too
         assert call("download", "--data-dir", "none", "--mirror", mirror.url, *offline).code == 1
     assert mirror.asked == []
     assert not Path("none").exists()
+    for command in ("download", "train", "show-digit"):
+        line = call(command, "--data-dir", archives / "mnist_test.csv").line
+        assert line == f"{archives / 'mnist_test.csv'}: is a file; name the folder of the MNIST files"
 
 
 def test_the_digits_of_this_folder_are_taken_first(archives: Path) -> None:

@@ -25,7 +25,7 @@ def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
     Path("runs/copy/history.csv").unlink()
     assert call("report", "--out", "page.html").code == 0
     assert "How it learned" not in Path("page.html").read_text("utf-8")
-    assert call("report", "nosuch").line == "nosuch: there is no such run; name a run's folder"
+    assert call("report", "nosuch").line == "nosuch: there is no such model or run; check the path"
 
 
 def test_it_is_opened_in_the_browser_where_there_is_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,9 +53,10 @@ def test_the_digits_are_those_scored_wherever_they_are(
         Path("run/run.json").write_text(json.dumps({**plan, "places": places}))
         return call("report", "run", *options)
 
-    assert report(train_csv=str(test_csv), test_csv=str(test_csv)).line == (
-        "run: was scored on other digits; name them with --data-dir"
-    )
+    other = "run/scorecard.json: the run began with other data: "
+    remedy = "; let the same files be read again; of a folder, CSV files are read first"
+    line = report(train_csv=str(test_csv), test_csv=str(csv_files[1])).line
+    assert line == f"{other}train.csv, where now test.csv, test test.csv are read{remedy}"
     assert Path("run/report.html").read_bytes() == before
     monkeypatch.setenv("MNIST_MLP_OFFLINE", "0")  # nothing is downloaded into a folder that a run names
     gone = Path("gone").absolute()
@@ -64,4 +65,4 @@ def test_the_digits_are_those_scored_wherever_they_are(
     shutil.copy(csv_files[1], "mnist/mnist_test.csv")
     assert report(train_csv=str(csv_files[0]), data_dir=str(gone)).line.startswith(f"{gone}: ")
     line = report("--data-dir", "mnist", train_csv=str(csv_files[0]), data_dir=str(gone)).line
-    assert line == "run: was scored on other digits; name them with --data-dir"  # by the file's name
+    assert line == f"{other}test.csv, where now train.csv, mnist_test.csv are read{remedy}"

@@ -132,7 +132,7 @@ def record(epoch: int, seconds: float, held_out: float | None = None) -> EpochRe
 
 def test_each_epoch_has_a_line_with_the_time_that_is_left(capsys: Captured) -> None:
     with TrainingReport(Screen(), show_card=False) as report:
-        report.on_start(Recipe(epochs=4000), [])
+        report.on_start(Recipe(epochs=3700), [])
         report.on_epoch(record(1, 2.0))
         report.on_start(Recipe(epochs=3, hidden=30, learning_rate=0.2), [record(1, 2.0)])
         report.on_epoch(record(2, 4.0, 0.91))
@@ -146,8 +146,8 @@ def test_each_epoch_has_a_line_with_the_time_that_is_left(capsys: Captured) -> N
     assert out == ""
     lines = err.splitlines()
     assert lines[:7] == [
-        "training for 4000 epochs, recipe tutorial, random seed 1",
-        "epoch    1/4000  loss 0.1234  train 93.80 %  2.0 s, 2:13:18 left",  # 3999 times 2 s
+        "training for 3700 epochs, recipe tutorial, random seed 1",
+        "epoch    1/3700  loss 0.1234  train 93.80 %  2.0 s, 2:03:18 left",  # 3699 times 2 s
         "going on after epoch 1 of 3 epochs, recipe tutorial with hidden 30, learning",
         "  rate 0.2, random seed 1",
         "epoch 2/3  loss 0.1234  train 93.80 %  held out 91.00 %  4.0 s, 0:03 left",  # the mean of 2 and 4 s
@@ -218,9 +218,9 @@ def test_the_bar_of_several_networks_counts_the_done_and_the_failed(monkeypatch:
         for seed in (1, 2):
             job = Job(Recipe(seed=seed), Path(f"run/seed-{seed}"))
             report.on_done(job, TrainingError("its loss is not finite"))
-    bars = [line for line in lines_sent(terminal.text()) if line.startswith("networks ")]
-    assert bars[0] == f"networks {'━' * 5}"
-    assert bars[-1] == f"networks {'━' * 15}      0:00 left, 2 failed"
+    bars = [line for line in lines_sent(terminal.text()) if "networks" in line]
+    assert bars[0] == f"1/4 networks {'━' * 5}                0:00:00"
+    assert bars[-1] == f"3/4 networks {'━' * 15}      0:00:00 0:00 left, 2 failed"
 
 
 def test_the_bar_of_a_long_training_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -261,6 +261,9 @@ def test_figures_are_whole_on_a_narrow_screen(monkeypatch: pytest.MonkeyPatch, c
         "  accuracy 98.76 %, 95 % interval",
         "  98.01 % to 99.12 %",
     ]
+    for name in ("a" * 34, "a" * 25 + "/"):  # fits as it is
+        screen.table(["run"], [[name]])
+        assert printed(capsys)[-2:] == ["run", name]
     monkeypatch.setenv("TERM", "xterm-256color")
     terminal = Stream(terminal=True)
     with redirect_stderr(terminal), Screen().progress() as told:

@@ -116,12 +116,13 @@ def test_where_no_setting_can_be_trained_it_says_so() -> None:
     job = Path("out/hidden=5/seed-1")
     job.mkdir(parents=True)
     recipe = replace(RECIPES["book"], epochs=1, validation=100)
-    Path("out/sweep.json").write_text(Sweep(recipe, settings=[{"hidden": 5}]).to_json())
+    Path("out/sweep.json").write_text(Sweep(recipe, 2, settings=[{"hidden": 5}]).to_json())
     (job / "failed.txt").write_text("its worker was lost\n")  # and is not tried again
-    line = call("sweep", "--resume", "out").line
-    assert line == "out: in each setting a network failed; failed.txt in its folder says why"
+    shown = call("sweep", "--resume", "out")  # one network of the two is trained
+    line = "mnist-mlp: out: in each setting a network failed; failed.txt in its folder says why"
+    assert (shown.code, shown.out, shown.err.splitlines()[-1]) == (1, "", line)
     with Path("out/results.csv").open(newline="") as file:
-        assert [row["failed"] for row in csv.DictReader(file)] == ["its worker was lost"]
+        assert [row["failed"] for row in csv.DictReader(file)] == ["its worker was lost", ""]
 
 
 def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_chosen() -> None:
@@ -138,6 +139,12 @@ def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_c
     assert load_recipe("out/chosen.toml").epochs == 2
     assert json.loads(Path("out/chosen/seed-1/scorecard.json").read_text())["recipe"]["epochs"] == 2
     assert "several seeds" not in call("evaluate", "out").err  # there is but one
+
+
+def test_a_single_setting_is_told_as_it_was_asked_for() -> None:
+    shown = call("sweep", "hidden=5", "epochs=1", "--validation", 100, "--out", "out")
+    assert "\nthe best, hidden=5,epochs=1, on the test digits: " in shown.out
+    assert load_recipe("out/chosen.toml").hidden == 5
 
 
 def test_a_recipe_file_may_hold_lists_and_tables() -> None:
@@ -241,7 +248,7 @@ def test_what_is_in_the_way_is_told_in_one_line() -> None:
     Path("broken/sweep.json").write_text("{")
     assert call("sweep", "--resume", "broken").line.startswith("broken/sweep.json: broken: ")
     assert call("sweep", "--resume", "nowhere").line == (
-        "nowhere: holds no sweep (no sweep.json); name a sweep's folder"
+        "nowhere: there is no such sweep; name a sweep's folder"
     )
     assert (
         call("sweep", "none.toml").line

@@ -254,7 +254,11 @@ def test_what_is_wrong_with_a_recipe_or_a_folder_is_named(csvs: list[object]) ->
         (["--recipe", "bad.toml"], "bad.toml: hidden must be from 1 to 10,000, not 0"),
         (["--out", "bad.toml"], "bad.toml: cannot be made: File exists; check the path"),
         (["--out", ".", "--force"], ".: is not empty, and holds no run; choose another folder"),
-        (["--resume", "none"], "none: holds no run (no run.json); name a run's folder"),
+        (["--resume", "none"], "none: there is no such run; name a run's folder"),
     ]:
         assert call("train", *csvs, *arguments).line == line
         assert files() == {"bad.toml", "my.toml"}
+    for held_out in (400, 500):  # what is found only after the digits were read leaves no folder either
+        line = call("train", *csvs, "--validation", held_out).line
+        assert line == f"--validation {held_out} leaves none of the 400 training digits to learn"
+    assert not Path("runs").exists()

@@ -377,7 +377,9 @@ def test_what_is_no_file_or_too_large_is_refused_at_once(tmp_path: Path) -> None
     for path in (tmp_path, tmp_path / "fifo.png"):
         assert refused(read_image, path) == f"{path}: is not a file; check the path"
     path = tmp_path / "none.png"
-    assert refused(read_image, str(path)) == f"{path}: cannot be read: No such file or directory"
+    assert (
+        refused(read_image, str(path)) == f"{path}: cannot be read: No such file or directory; check the path"
+    )
     path.touch()
     os.truncate(path, 2**28 + 1)
     with path.open("rb") as file:

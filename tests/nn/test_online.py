@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from refusals import refused
 
 from mnist_mlp import Digits, Network, encode_targets, scale_pixels, train_online
 from mnist_mlp.nn import plain
@@ -160,11 +161,14 @@ def test_numbers_that_are_not_finite_are_refused_before_training(
 def test_raw_pixels_are_refused_before_training(few_digits: Digits) -> None:
     network, targets = Network([784, 10], rng=1), encode_targets(few_digits.labels)
     start = network.copy()
-    for pixels in (few_digits.images.reshape(-1, 784), few_digits.images[:1].reshape(-1, 784)):
-        with pytest.raises(
-            NetworkError, match="the inputs reach 255, as raw pixels do: scale them with scale_pixels"
-        ):
-            train_online(network, pixels, targets[: len(pixels)])
+    pixels = few_digits.images.reshape(-1, 784)
+    remedy = "scale them with scale_pixels"
+    for numbers in (pixels.astype(float), pixels[:1].astype(float)):
+        with pytest.raises(NetworkError, match=f"the inputs reach 255, as raw pixels do: {remedy}"):
+            train_online(network, numbers, targets[: len(numbers)])
+    for use in (network.predict, network.forward, lambda raw: train_online(network, raw, targets)):
+        for raw in (pixels, few_digits.images):
+            assert refused(use, raw) == f"the inputs are raw pixels (uint8): {remedy}"
     np.testing.assert_array_equal(network.weights[0], start.weights[0])
 
 

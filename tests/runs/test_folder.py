@@ -56,7 +56,9 @@ def test_a_broken_plan_is_named(tmp_path: Path, content: str) -> None:
 
 def test_a_folder_without_a_plan_holds_no_run(tmp_path: Path) -> None:
     assert refused(Plan.read, tmp_path) == f"{tmp_path}: holds no run (no run.json); name a run's folder"
-    assert "\\x1b[2J': holds no run" in refused(Plan.read, tmp_path / "none\x1b[2J")
+    assert "\\x1b[2J': there is no such run; name a run's folder" in refused(
+        Plan.read, tmp_path / "none\x1b[2J"
+    )
 
 
 def test_seeds_that_count_beyond_the_largest_are_refused() -> None:

@@ -270,12 +270,17 @@ def test_checkpoints_are_as_far_apart_as_the_job_says(
 
 def test_a_run_is_resumed_only_with_the_same_digits_and_settings(stopped: Path, data: Data) -> None:
     assert files(stopped) == {"run.json", "recipe.toml", "history.csv", "checkpoint.safetensors"}
-    other = replace(data.train, files={"other.csv": "0" * 64})
-    message = refused(carry_out, stopped, Plan(SMALL), Data(other, data.test))
     began = f"{stopped / 'checkpoint.safetensors'}: the run began with other"
-    first = f"train-images-idx3-ubyte.gz was {data.files['train-images-idx3-ubyte.gz']}, is not there"
-    assert message.startswith(f"{began} data: {first[:57]}")
-    assert message.count(" was ") == 3  # of all that differ
+    remedy = "let the same files be read again; of a folder, CSV files are read first"
+    images, labels = data.train.files
+    for others, what in [
+        ({"other.csv": "0" * 64}, f"{images}, {labels}, where now other.csv, "),
+        ({**data.train.files, images: "0" * 64}, f"{images} was {data.files[images]}"[:57]),
+    ]:
+        other = Data(replace(data.train, files=others), data.test)
+        message = refused(carry_out, stopped, Plan(SMALL), other)
+        assert message.startswith(f"{began} data: {what}")
+        assert message.endswith(f"; {remedy}")
     changed = Plan(replace(SMALL, epochs=4, learning_rate=0.2))
     what = "epochs was 3, is 4; learning_rate was 0.3, is 0.2"
     assert refused(carry_out, stopped, changed, data) == f"{began} recipe: {what}; give it back the same"
