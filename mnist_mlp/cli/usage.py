@@ -40,6 +40,8 @@ def _what_is_wrong(error: Any) -> str:
     if unknown := re.match("No such command '([^']*)'", message):
         meant = f"; did you mean train --recipe {unknown[1]}?" if unknown[1] in RECIPES else ""
         return f"there is no command {unknown[1]}{meant or _did_you_mean(unknown[1], list(command.commands))}"
+    if (word := re.search(r"'([^']*)' is not a valid int", message)) and "--model" in _options(command):
+        message += f"; did you mean --model {quoted(word[1])}?" if is_there(word[1]) else ""
     return f"{message[:1].lower()}{message[1:]}".replace("a valid int", "a whole number")
 
 

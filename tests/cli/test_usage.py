@@ -217,6 +217,7 @@ def test_files_that_are_there_help_to_tell_what_was_meant() -> None:
     for line, meant in {
         "train --recipe mine": "recipe 'mine' is not known; did you mean mine.toml?",
         "show-digit 8 run": "'run' is one argument too many; did you mean --model run?",
+        "show-digit run": "invalid value for 'INDEX': 'run' is not a whole number; did you mean --model run?",
         "train --train-csv my digits.csv": "'digits.csv' is one argument too many; put the name in quotes: "
         f'"my digits.csv"{see}',
     }.items():

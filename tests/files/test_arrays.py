@@ -13,6 +13,7 @@ from mnist_mlp.files.atomic import StorageError
 ARRAYS: dict[str, NDArray[Any]] = {
     "weight": np.array([[1.5, -2.0], [0.25, 4.0]], np.float32),
     "count": np.array(7, np.int64),
+    "truth": np.array([True, False]),
     "none": np.empty((0, 3), np.uint8),
 }
 METADATA = {"name": "tutorial", "rate": 0.3, "sizes": [784, 200, 10], "nothing": None}
