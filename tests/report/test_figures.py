@@ -284,13 +284,14 @@ def test_outputs_are_bars_from_0_to_1_with_answer_and_true_digit_marked(axes: Ax
 
 @pytest.mark.parametrize(
     ("label", "color", "note"),
-    [(3, BLUE, "answer, true digit"), (None, BLUE, "answer"), (5, VERMILION, "answer")],
+    [(3, BLUE, "answer, true digit"), (None, BLUE, "answer"), (0, VERMILION, "answer")],
 )
 def test_the_answer_is_blue_unless_it_is_wrong(axes: Axes, label: int | None, color: str, note: str) -> None:
     figures.draw_outputs(axes, np.eye(10)[3], label)
 
     assert [to_hex(bar.get_facecolor()) for bar in axes.patches] == [FAINT] * 3 + [color] + [FAINT] * 6
     assert texts(axes.texts)[3] == f"1.000  {note}"
+    assert texts(axes.texts)[0] == ("0.000  true digit" if label == 0 else "0.000")
 
 
 DRAWINGS: list[Callable[[Axes], Axes]] = [
