@@ -148,7 +148,7 @@ BROKEN_FACTS: dict[str, list[Any]] = {
         True,
         *({**MORE["answers"], "left_open": count} for count in ("three", -1, 2**53)),
     ],
-    "nondigits": [{"drawn": 0, "refused": 0}, {**MORE["nondigits"], "more": 1}],
+    "nondigits": [None, {}, {"drawn": 0, "refused": 0}, {**MORE["nondigits"], "more": 1}],
     "calibration": [
         {"expected_calibration_error": 0.1, "bins": [{"answers": 3}]},
         *({**MORE["calibration"], "expected_calibration_error": error} for error in (2**53, True)),

@@ -145,6 +145,7 @@ def test_workers_that_are_killed_are_replaced_and_none_is_left(data: Data, tmp_p
     (tmp_path / ".digits-of-a-killed-process").mkdir()
     networks: dict[int, Network] = {}
     with local_engine(2, data, tmp_path) as engine:
+        assert len(list(tmp_path.glob(".digits-*/*.npy"))) == 2  # of training and test digits
         for job, outcome in run_all(jobs, engine):
             assert isinstance(outcome, Result)
             assert outcome.card.machine["threads"] == "1"

@@ -22,22 +22,22 @@ def test_the_distortion_has_each_of_the_recipes_settings() -> None:
 
 # Samples that are no digits
 
-MIXED = Recipe(hidden=30, epochs=1, biases=True, shuffle=True, batch_size=8, nondigits=0.249)  # 99.6 of 400
+MIXED = Recipe(hidden=30, epochs=1, biases=True, shuffle=True, batch_size=8, nondigits=0.2465)  # 98.6 of 400
 
 
 def test_a_share_of_samples_that_are_no_digits_comes_in_between(few_digits: Digits) -> None:
     samples, other = (Samples(few_digits, MIXED.with_settings({"seed": seed})) for seed in (1, 2))
-    drawn = draw_nondigits(100, few_digits.images, few_digits.labels, RNG([1, 0]))  # epochs count from 1
-    images = np.concatenate([few_digits.images, drawn]).reshape(500, 784)
+    drawn = draw_nondigits(99, few_digits.images, few_digits.labels, RNG([1, 0]))  # epochs count from 1
+    images = np.concatenate([few_digits.images, drawn]).reshape(499, 784)
     chunks = [np.r_[chunk] for chunk in samples.chunks(96, RNG(1))]
-    assert len(samples) == 500
-    assert sorted(np.concatenate(chunks).tolist()) == list(range(500))
+    assert len(samples) == 499
+    assert sorted(np.concatenate(chunks).tolist()) == list(range(499))
     for chunk in chunks:
         labels = samples.labels(chunk)
         assert labels.tolist() == [few_digits.labels[i] if i < 400 else NO_DIGIT for i in chunk]
         assert 0 < (labels == NO_DIGIT).sum() < len(labels) / 2
         np.testing.assert_array_equal(samples.images(chunk), images[chunk])
-    others = other.images(np.arange(500))
+    others = other.images(np.arange(499))
     np.testing.assert_array_equal(others[:400], images[:400])
     assert (others[400:] != images[400:]).any(axis=1).mean() > 0.9
 
@@ -71,6 +71,6 @@ def test_accuracy_counts_digits_only(few_digits: Digits) -> None:
     record = trainer.run_epoch(seen.append)
     assert seen[-1].accuracy == record.accuracy == (few_digits.labels == 3).mean()
     # The loss is that of all samples: the outputs are the sigmoid of 0, and of 1 for the 3.
-    labels = np.append(few_digits.labels, [NO_DIGIT] * 100)
+    labels = np.append(few_digits.labels, [NO_DIGIT] * 99)
     errors = 1 / (1 + np.exp(-biases)) - np.where(np.eye(11, 10)[labels], 0.99, 0.01)
     assert record.loss == pytest.approx(0.5 * (errors**2).sum(axis=1).mean(), rel=1e-4)
