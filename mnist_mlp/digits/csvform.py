@@ -5,6 +5,8 @@ import math
 import re
 from dataclasses import dataclass
 
+from mnist_mlp.errors import escape_controls
+
 # None splits at any number of spaces, here, in str.split and in numpy.loadtxt.
 SEPARATORS: dict[str | None, str] = {",": "commas", ";": "semicolons", "\t": "tabs", None: "spaces"}
 
@@ -88,7 +90,9 @@ class Form:
             else:
                 cells = next(csv.reader([line], delimiter=self.separator, skipinitialspace=True, strict=True))
         except csv.Error as error:
-            raise ValueError(f"is not a line of numbers ({error}); correct the file") from error
+            raise ValueError(
+                f"is not a line of numbers ({escape_controls(str(error))}); correct the file"
+            ) from error
         if len(cells) != self.width:
             raise ValueError(self.explain(len(cells)))
         return cells

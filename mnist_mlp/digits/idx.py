@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 # Deflate never makes more than this of one byte (https://zlib.net/zlib_tech.html).
 _LARGEST_RATIO = 1032
+_PIECE = 2**20  # bytes that are unpacked at a time, beside those that are there already
 
 
 def read_array(file: FileIO, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -45,11 +46,14 @@ def _read_compressed(file: FileIO, size: int, shape: tuple[int, ...]) -> NDArray
         expected = count * math.prod(shape)
         if expected > _LARGEST_RATIO * size:
             raise ValueError(f"announces {expected} bytes, more than its {size} can hold; fetch it anew")
-        data = stream.read(expected + 1)
-    if len(data) != expected:
-        fault = "more" if len(data) > expected else "fewer"
+        data, found = np.empty(expected + 1, np.uint8), 0
+        while piece := stream.readinto(data[found : found + _PIECE].data):
+            found += piece
+    if found != expected:
+        fault = "more" if found > expected else "fewer"
         raise ValueError(f"holds {fault} than the {expected} bytes that it announces; fetch it anew")
-    return np.frombuffer(data, np.uint8).reshape(count, *shape)
+    data.flags.writeable = False
+    return data[:expected].reshape(count, *shape)
 
 
 def _header_size(shape: tuple[int, ...]) -> int:

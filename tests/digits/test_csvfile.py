@@ -289,6 +289,13 @@ def test_a_broken_line_deep_in_a_file_is_named(tmp_path: Path, old: bytes, new: 
     assert len(str(caught.value)) < 200
 
 
+def test_a_separator_that_does_not_print_is_shown_as_an_escape(tmp_path: Path) -> None:
+    with pytest.raises(
+        ValueError, match=r"^line 2 is not a line of numbers \('\\t' expected after '\"'\); correct"
+    ):
+        read(tmp_path, (PLAIN_LINE + b'"1"2' + PLAIN_LINE[1:]).replace(b",", b"\t"))
+
+
 def test_columns_that_are_left_out_are_still_counted(tmp_path: Path) -> None:
     text = lines([["", "label", *NAMES], *INDEXED, INDEXED[0][1:]])
     with pytest.raises(ValueError, match="line 5 has 785 columns instead of 786"):
