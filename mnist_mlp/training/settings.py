@@ -52,13 +52,17 @@ def parse(field: Field[Any], text: str) -> Any:
 
 def check(field: Field[Any], value: Any) -> Any:
     """The value as its setting's kind, or RecipeError; NumPy's numbers are taken as Python's."""
+    if not (field.metadata["several"] and isinstance(value, list | tuple)):
+        return _check_one(field, value)
+    if not value:
+        raise RecipeError(f"{field.name} must hold at least one number")
+    layers = tuple(_check_one(field, size) for size in value)
+    return layers[0] if len(layers) == 1 else layers
+
+
+def _check_one(field: Field[Any], value: Any) -> Any:
     name, facts = field.name, field.metadata
     kind: Any = type(field.default)
-    if facts["several"] and isinstance(value, list | tuple):
-        if not value:
-            raise RecipeError(f"{name} must hold at least one number")
-        layers = tuple(check(field, size) for size in value)
-        return layers[0] if len(layers) == 1 else layers
     if kind is int and isinstance(value, Integral) and not isinstance(value, bool):
         value = int(value)
     elif kind is float and isinstance(value, Real) and not isinstance(value, bool):

@@ -88,6 +88,12 @@ def test_numbers_of_numpy_and_whole_ones_for_fractions_are_taken() -> None:
     recipe = Recipe(hidden=np.int64(30), learning_rate=np.float64(0.1), momentum=0)  # type: ignore[arg-type]
     assert (type(recipe.hidden), type(recipe.learning_rate), type(recipe.momentum)) == (int, float, float)
     assert Recipe(hidden=[30]).hidden == 30  # type: ignore[arg-type]
+    nested: list[Any] = [30]
+    for _ in range(2000):  # deeper than Python goes
+        nested = [nested]
+    for layers, words in (([[30]], "[30]"), (nested, "a list too large to show")):
+        message = f"hidden must be a whole number from 1 to 10,000, not {words}"
+        assert refused(Recipe().with_settings, {"hidden": layers}) == message
 
 
 @pytest.mark.parametrize(("name", "choices"), CHOICES.items())
