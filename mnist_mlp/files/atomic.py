@@ -141,6 +141,5 @@ def reading(path: str | Path) -> Iterator[FileIO]:
     except OSError as error:
         raise StorageError(f"{printable(path)}: cannot be read: {describe(error)}") from error
     except (ValueError, RecursionError, MemoryError) as error:
-        raise StorageError(
-            f"{printable(path)}: is broken: {printable(error)}; make or fetch it anew"
-        ) from error
+        fault = printable(str(error) or type(error).__name__)
+        raise StorageError(f"{printable(path)}: is broken: {fault}; make or fetch it anew") from error

@@ -16,6 +16,7 @@ from mnist_mlp.files.atomic import (
     cannot_write,
     describe,
     read_text,
+    reading,
     remove_leftovers,
     temporary_name,
     write_text,
@@ -116,6 +117,11 @@ def test_text_that_cannot_be_read_is_told_in_one_line(tmp_path: Path) -> None:
         read_text(tmp_path / "absent")
     with pytest.raises(StorageError, match=r"[^/]+: is not a file; check the path$"):
         read_text(tmp_path)
+    with (
+        pytest.raises(StorageError, match=r"bytes: is broken: MemoryError; make or fetch it anew$"),
+        reading(tmp_path / "bytes"),
+    ):
+        raise MemoryError  # which says nothing itself
 
 
 @pytest.mark.parametrize(("limit", "options"), [(10, {"limit": 10}), (2**22, {})])
@@ -137,9 +143,12 @@ def test_leftovers_of_dead_processes_go_and_those_of_the_living_stay(tmp_path: P
     others = [tmp_path / "a.csv", tmp_path / "b.tmp", tmp_path / f".a.{dead.pid}.tmp", elsewhere]
     for path in (of_dead, of_own, of_parent, *others):
         path.touch()
+    folders = [tmp_path / temporary_name("folder", dead.pid) for _ in range(9)]  # which cannot be removed so
+    for path in folders:
+        path.mkdir()
     remove_leftovers(tmp_path)
     left = set(tmp_path.iterdir())
-    assert left - {of_parent} == {*others}
+    assert left - {of_parent} == {*others, *folders}
     assert of_parent in left or os.name == "nt"
     remove_leftovers(tmp_path / "absent")
 
