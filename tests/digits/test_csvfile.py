@@ -111,12 +111,12 @@ FORMS: dict[str, tuple[bytes, str]] = {
     "pjreddie": (format_rows(ROWS), PLAIN),
     "Kaggle": (lines([["label", *NAMES], *cells()]), NAMED),
     "pandas, a named label": (lines([["label", *NUMBERS[:-1]], *cells()]), NAMED),
-    "pandas, names counted from 1": (lines([["label", *NUMBERS[1:]], *cells()]), NAMED),
+    "pandas, names counted from 1": (lines([["y", *NUMBERS[1:]], *cells()]), NAMED),
     "pandas, no names": (lines([NUMBERS, *cells()]), NAMED),
     "pandas, with index": (lines([["", "label", *NUMBERS[:-1]], *INDEXED]), SECOND),
     "pandas, index and no names": (lines([["", *NUMBERS], *INDEXED]), SECOND),
     "three columns without a meaning": (
-        lines([["Index", "ID", "label", *NAMES, "Unnamed: 787"], *(["0", *row, "7"] for row in INDEXED)]),
+        lines([["Index", "ID", "target", *NAMES, "Unnamed: 787"], *(["0", *row, "7"] for row in INDEXED)]),
         SECOND.replace("column 2, 1 column", "column 3, 3 columns"),
     ),
     "R, row names": (lines([QUOTED[0], *([f'"{i}"', *row] for i, row in enumerate(cells(), 1))]), SECOND),
@@ -131,16 +131,17 @@ FORMS: dict[str, tuple[bytes, str]] = {
     "R, write.table": (lines(QUOTED, " "), NAMED.replace("commas", "spaces")),
     "comma at the end": (lines(cells(), end=",\n"), PLAIN + ", 1 column left out"),
     "comma at the end, and a header": (
-        lines([["label", *NAMES]]) + lines(cells(), end=",\n"),
+        lines([["digit", *NAMES]]) + lines(cells(), end=",\n"),
         NAMED + ", 1 column left out",
     ),
     "numpy.savetxt": (savetxt(), PLAIN.replace("commas", "spaces")),
     "numpy.savetxt, whole": (savetxt(fmt="%d"), PLAIN.replace("commas", "spaces")),
     "numpy.savetxt, a header": (savetxt(fmt="%3d", delimiter=",", header=",".join(["label", *NAMES])), NAMED),
+    "numpy.savetxt, with index": (lines([["# id", "label", *NAMES], *INDEXED]), SECOND),
     "floats": (lines(cells(lambda number: f"{number}.0")), PLAIN),
     "floats with index": (
         lines(
-            [["Unnamed: 0", "label", *NAMES], *([row[0], *(f"{c}.0" for c in row[1:])] for row in INDEXED)]
+            [["Unnamed: 0", "labels", *NAMES], *([row[0], *(f"{c}.0" for c in row[1:])] for row in INDEXED)]
         ),
         SECOND,
     ),
@@ -181,9 +182,9 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         lines([row[:65] for row in cells()]),
         f"1 has 65 columns {SIZES}; these may be pictures of 8 x 8 pixels, which would have to be 28 x 28",
     ),
-    "8 x 8 pixels, no label": (
-        lines([ROWS[0, :64].astype(str).tolist()]),
-        "line 1 has 64 .* of 8 x 8 pixels",
+    "30 x 30 pixels, no label": (
+        lines([np.resize(ROWS[0], 900).astype(str).tolist()]),
+        f"line 1 has 900 columns {SIZES}; these may be pictures of 30 x 30 pixels",
     ),
     "two labels": (
         lines([["label", "class", *NAMES[1:]]]),
@@ -193,7 +194,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         lines(FROM_PANDAS),
         "line 1 is a digit that pandas took for names; read the file by header=None and write it again",
     ),
-    "text": (b"hello\n", f"line 1 has 1 column {SIZES}"),
+    "text": (b"hello\n", f"line 1 has 1 column {SIZES}$"),
     "decimal comma": (
         lines(cells(lambda number: f"{number},5"), ";"),
         "has '.,5' in column 1, not a label .*",
@@ -302,6 +303,8 @@ def test_columns_that_are_left_out_are_still_counted(tmp_path: Path) -> None:
         read(tmp_path, text)
     with pytest.raises(ValueError, match="line 3 has 787 columns instead of 786"):
         read(tmp_path, lines([["", "label", *NAMES], INDEXED[0], [*INDEXED[0], "0"]]))
+    with pytest.raises(ValueError, match=r"line 3 has '12' in column 785, not a label .*; correct the file$"):
+        read(tmp_path, lines([[*NAMES, "label"], LABEL_LAST[0], [*LABEL_LAST[1][:-1], "12"]]))
 
 
 def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:

@@ -235,6 +235,10 @@ def test_other_files_are_never_overwritten(world: World, names: list[str]) -> No
     with pytest.raises(DownloadError, match=rf"{names[0]}: is not the published file; rename or remove it"):
         world.download(world.idx)
     assert all((world.folder / name).read_text() == "my own" for name in names)
+    (world.folder / names[0]).unlink()
+    (world.folder / names[0]).mkdir()
+    with pytest.raises(DownloadError, match=rf"{names[0]}: is not the published file; rename or remove it"):
+        world.download(world.idx)
 
 
 # Bad servers
@@ -285,6 +289,7 @@ def test_bad_sources_are_passed_over(world: World) -> None:
     [
         pytest.param(gzip.compress(b"other digits"), id="other content"),
         pytest.param(gzip.compress(b"other digits")[:-9], id="truncated"),
+        pytest.param(gzip.compress(b"other digits")[:10] + b"\xff" * 20, id="damaged"),
         pytest.param(b"\x1f\x8b, said the spider", id="no gzip"),
         pytest.param(None, id="not packed"),
     ],
@@ -348,7 +353,7 @@ def test_if_all_fail_each_is_named_with_its_reason(world: World) -> None:
     )
 
 
-@pytest.mark.parametrize("url", ["file:///etc", "/srv/mnist", "", "data:,x\x1b"])
+@pytest.mark.parametrize("url", ["file:///etc", "/srv/mnist", "httpd/mnist", "", "data:,x\x1b"])
 def test_a_mirror_is_a_web_address(tmp_path: Path, url: str) -> None:
     fault = f"{printable(url)}: a mirror's address starts with http:// or https://"
     with pytest.raises(DownloadError, match=f"^{re.escape(fault)}$"):

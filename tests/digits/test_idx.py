@@ -47,6 +47,7 @@ def test_files_written_by_hand(tmp_path: Path, pack) -> None:  # type: ignore[no
         (b"label,1x1\n5,0\n", r"starts with 6c616265 instead of 00000801"),
         (IMAGE_HEADER + bytes(784), r"not an IDX file of labels: starts with 00000803 instead of 00000801"),
         (LABELS.replace(b"\x08", b"\x0d", 1), r"starts with 00000d01 instead of 00000801"),
+        (b"\1" + LABELS[1:], r"starts with 01000801 instead of 00000801"),
         (LABELS[:-1], r"holds 10 bytes instead of the 11 that it announces; fetch it anew"),
         (LABELS + b"\x00", r"holds 12 bytes instead of the 11 that it announces"),
         (LABELS[:4] + b"\xff\xff\xff\xff" + b"\x05", r"holds 9 bytes instead of the 4294967303"),

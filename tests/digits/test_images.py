@@ -24,8 +24,8 @@ def test_a_slice_is_a_view_of_some_digits_and_knows_their_files() -> None:
 
 def test_digits_are_shown_in_one_short_line() -> None:
     assert repr(Digits(IMAGES, LABELS)) == "<Digits: 3 images of 28 x 28 pixels>"
-    thousands = Digits(np.zeros((1500, 28, 28), np.uint8), np.zeros(1500, np.uint8), {"a.csv": "0" * 64})
-    assert repr(thousands) == "<Digits: 1,500 images of 28 x 28 pixels from a.csv>"
+    thousands = Digits(np.zeros((1500, 28, 28), np.uint8), np.zeros(1500, np.uint8), {"a": "0" * 64, "b": ""})
+    assert repr(thousands) == "<Digits: 1,500 images of 28 x 28 pixels from a, b>"
 
 
 @pytest.mark.parametrize(
@@ -34,8 +34,9 @@ def test_digits_are_shown_in_one_short_line() -> None:
         (IMAGES.reshape(3, 784), LABELS, r"images must be uint8 \(n, 28, 28\), not uint8 \(3, 784\)"),
         (IMAGES / 255, LABELS, r"images must be uint8 .*, not float64"),
         (IMAGES, LABELS.astype(int), r"labels must be uint8 \(n\), not int64"),
+        (IMAGES, LABELS[:, None], r"labels must be uint8 \(n\), not uint8 \(3, 1\)"),
         (IMAGES, LABELS[:2], "3 images do not go with 2 labels"),
-        (IMAGES, np.array([0, 10, 3], np.uint8), "sample 1: 10 is not a label from 0 to 9"),
+        (IMAGES, np.array([0, 10, 13], np.uint8), "sample 1: 10 is not a label from 0 to 9"),
     ],
 )
 def test_digits_of_another_form(images: NDArray[np.uint8], labels: NDArray[np.uint8], message: str) -> None:
@@ -63,6 +64,7 @@ def test_pixels_are_scaled_within_one_unit_of_the_last_place() -> None:
             IMAGES / 255,
             r"images are float64, not whole numbers .* undo that first: numpy\.rint\(images \* 255\)",
         ),
+        (IMAGES > 0, "images are bool, not whole numbers"),
         (np.full((1, 784), np.nan), "images are float64, not whole numbers"),
         (np.full((1, 784), 256), "pixels go from 256 to 256; they must be from 0 to 255"),
         (np.full((1, 784), -1), "pixels go from -1 to -1; they must be"),

@@ -106,8 +106,10 @@ def test_a_folder_without_digits(tmp_path: Path) -> None:
         "t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, or run: "
         f"mnist-mlp download --data-dir {tmp_path}"
     )
-    with pytest.raises(NoDigitsError, match="absent: there is no such folder; name a folder"):
-        load_mnist(tmp_path / "absent")
+    (tmp_path / "file").touch()
+    for name in ("absent", "file"):
+        with pytest.raises(NoDigitsError, match=f"{name}: there is no such folder; name a folder"):
+            load_mnist(tmp_path / name)
     write_idx(random_digits(2), tmp_path)[1].unlink()
     with pytest.raises(NoDigitsError, match="holds no MNIST train digits"):
         load_mnist(tmp_path, "train")
@@ -211,6 +213,7 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "shortened": lambda content: content[:-1],
     "a digit fewer": lambda content: content[: 256 + 199 * 784] + bytes(199),
     "labels": lambda content: content[:-1] + b"\x0a",
+    "another format": lambda content: content[:-1].replace(b'"format": 3', b'"format": 2') + b"\n",
     "digest": lambda content: re.sub(rb'"sha256": "\w', b'"sha256": "x', content),
 }
 

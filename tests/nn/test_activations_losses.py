@@ -62,7 +62,10 @@ def test_an_open_softmax_has_one_sum_more_that_is_always_0() -> None:
     value = ACTIVATIONS["open-softmax"].value
     np.testing.assert_allclose(value(np.log([[2.0, 5.0]])), [[0.25, 0.625]])
     far = np.array([[-1e4, -1e4], [1e4, -1e4], [1e4, 1e4]])
-    np.testing.assert_allclose(value(far), np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]]))
+    for dtype in (np.float32, np.float64):
+        y = value(far.astype(dtype))
+        assert y.dtype == dtype
+        np.testing.assert_allclose(y, np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 0.5]]))
     # One sum beside the 0 is the sigmoid.
     np.testing.assert_allclose(value(np.array([[1.5]])), [[1 / (1 + np.exp(-1.5))]])
 
@@ -89,8 +92,9 @@ def test_softmax_cross_entropy_of_each_sample() -> None:
     targets = np.array([[0, 1, 0], [0.75, 0, 0.25]])
     found = loss("softmax-cross-entropy", outputs, targets)
     assert found == pytest.approx([0.693147181, 0.866433976], abs=1e-9)
-    least = np.finfo(np.float64).tiny  # in place of 0, whose logarithm is not finite
-    assert loss("softmax-cross-entropy", np.array([[0.0, 1.0]]), np.array([[1.0, 0.0]])) == [-np.log(least)]
+    for dtype in (np.float32, np.float64):  # the least number in place of 0, whose logarithm is not finite
+        found = loss("softmax-cross-entropy", np.array([[0, 1]], dtype), np.array([[1, 0]], dtype))
+        assert found == pytest.approx([-math.log(np.finfo(dtype).tiny)])
 
 
 def test_cross_entropy_of_an_open_softmax_counts_none_as_an_output() -> None:

@@ -87,6 +87,7 @@ HOSTILE = {
     "activations that are a text": (with_facts(activations="sigmoid"), "names no activations"),
     "activations that are no texts": (with_facts(activations=[[], {}]), "names no activations"),
     "an unknown activation": (with_facts(activations=["exec", "sigmoid"]), "'exec' is not known"),
+    "a long activation": (with_facts(activations=["\n" * 10**5, "sigmoid"]), "is not known; choose one of"),
     "no layers": (with_facts(activations=[]), "do not name 0 layers"),
     "too many layers": (with_facts(activations=["sigmoid"] * 10**5), "do not name 100000 layers"),
 }

@@ -115,6 +115,7 @@ def test_forward_by_hand() -> None:
     # Inputs -1, 0: -1, 0.5, -4; ReLU 0, 0.5, 0; out 1 + 0.5 = 1.5.
     network = Network.from_arrays(WEIGHTS, BIASES, ["relu", "linear"])
     assert network.forward([[2, 1], [-1, 0]]).tolist() == [[-1.5], [1.5]]
+    assert network.forward(np.array([[2, 1]], np.uint8)).tolist() == [[-1.5]]  # which are no pixels
 
 
 def test_forward_of_several_thousand_samples_and_of_none() -> None:

@@ -30,6 +30,7 @@ def test_a_history_reads_back_as_it_was(history: list[EpochRecord]) -> None:
 def test_the_best_epoch_is_the_first_with_the_largest_accuracy_on_held_out_digits() -> None:
     assert best_epoch(HELD_OUT) == 2
     assert best_epoch([FIRST]) == best_epoch([]) == 0
+    assert best_epoch([EpochRecord(1, 0.1, 0.25, 0.9, 0.5, 0.0, 2.5)]) == 1  # none was right
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,7 @@ def test_the_best_epoch_is_the_first_with_the_largest_accuracy_on_held_out_digit
         "",
         "1",
         "2,0.3,0.5,0.75,,,2.0",
+        "1.5,0.3,0.5,0.75,,,2.0",
         "1,0.3,0.5,0.75,,,2.0,5",
         "1,,0.5,0.75,,,2.0",
         "x,0.3,0.5,0.75,,,2",

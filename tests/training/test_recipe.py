@@ -65,8 +65,10 @@ def test_an_unknown_recipe_is_named_beside_the_known_ones() -> None:
     for name, part in {
         "bset": "recipe 'bset' is not known; did you mean best?",
         "\x1b[2J": rf"recipe '\x1b[2J' is not known; {known}",
+        "x" * 300: f"recipe '{'x' * 79} is not known; {known}",
     }.items():
         assert refused(load_recipe, name) == part
+    assert refused(load_recipe, __file__).endswith(f"is not known; {known}")  # though it is a file
 
 
 # What a recipe builds
@@ -91,7 +93,7 @@ def test_each_kind_of_distortion_alone_distorts(name: str) -> None:
 
 
 def test_only_plain_updates_from_single_samples_are_online() -> None:
-    assert Recipe(shuffle=True, schedule="linear", biases=True).online
+    assert Recipe(shuffle=True, schedule="linear", biases=True, nondigits=0.1).online
     for change in (
         *({"batch_size": 2}, {"momentum": 0.5}, {"optimizer": "adam"}, {"weight_decay": 0.1}),
         *({"rotation": 1}, {"center_inputs": True}),
@@ -104,14 +106,14 @@ def test_only_plain_updates_from_single_samples_are_online() -> None:
 
 
 def test_a_file_changes_what_it_names_of_its_base(tmp_path: Path) -> None:
-    recipe = read(tmp_path, 'base = "book"\nhidden = [300, 100]\nlearning_rate = 1\n', "my small_one.toml")
-    expected = {**CHANGES["book"], "hidden": (300, 100), "learning_rate": 1.0, "name": "my-small-one"}
+    recipe = read(tmp_path, 'base = "book"\nhidden = [300, 100]\nlearning_rate = 1\n', "für small_one.toml")
+    expected = {**CHANGES["book"], "hidden": (300, 100), "learning_rate": 1.0, "name": "für-small-one"}
     assert recipe == Recipe().with_settings(expected)
     assert read(tmp_path, "epochs = 2") == Recipe(name="my", epochs=2)
     assert read(tmp_path, "#" * 16_384) == Recipe(name="my")
     assert read(tmp_path, "", f"{'n' * 41}.toml").name == "n" * 40
-    assert load_recipe(str(tmp_path / "my small_one.toml"), without=["base", "hidden"]) == Recipe(
-        name="my-small-one", learning_rate=1.0
+    assert load_recipe(str(tmp_path / "für small_one.toml"), without=["base", "hidden"]) == Recipe(
+        name="für-small-one", learning_rate=1.0
     )
 
 

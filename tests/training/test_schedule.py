@@ -27,6 +27,9 @@ def test_it_first_rises_in_the_warm_up_while_a_decay_goes_on() -> None:
     recipe = Recipe(epochs=2, learning_rate=0.6, warmup_epochs=1.5)
     rise = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.6, 0.6]
     assert rates(recipe) == pytest.approx(rise)
+    assert rates(Recipe(epochs=1, learning_rate=0.5, warmup_epochs=0.625)) == pytest.approx(
+        [0.2, 0.4, 0.5, 0.5]  # in two updates and a half
+    )
     decaying = [rate * (8 - i) / 8 for i, rate in enumerate(rise)]
     assert rates(recipe.with_settings({"schedule": "linear"})) == pytest.approx(decaying)
 
