@@ -92,8 +92,8 @@ def _run(job: Job, data: Data, version: str) -> Result:
 
 
 def _is_here(address: str) -> bool:
-    host = urlsplit(address if "://" in address else f"tcp://{address}").hostname or ""
     try:
+        host = urlsplit(address if "://" in address else f"tcp://{address}").hostname or ""
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:
         return False

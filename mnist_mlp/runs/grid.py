@@ -62,7 +62,7 @@ def parse_choices(text: str) -> dict[str, Choices]:
         if not all(ends):
             raise RunError(f"{shown(text)}: a range has two ends, as in {name}=1..10")
         low, high = (parse(field, end) for end in ends)
-        if type(low) not in (int, float) or not low < high:
+        if not {type(low), type(high)} <= {int, float} or not low < high:
             raise RunError(f"{shown(text)}: a range goes from a smaller to a larger number")
         return {field.name: Range(field.name, low, high)}
     layers = field.metadata["several"]

@@ -23,6 +23,7 @@ from networks import content
 
 from mnist_mlp import __version__
 from mnist_mlp.digits.mnist import write_csv
+from mnist_mlp.errors import printable
 from mnist_mlp.runs.cluster import dask_engine
 from mnist_mlp.runs.job import Data, Job, Result, run_one
 from mnist_mlp.runs.workers import WorkerError, run_all
@@ -35,14 +36,20 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.mark.parametrize(
     "address",
-    ["tcp://192.0.2.1:8786", "192.0.2.1:8786", "tcp://localhost.example.org:8786", "ws://[2001:db8::1]:1"],
+    [
+        "tcp://192.0.2.1:8786",
+        "192.0.2.1:8786",
+        "tcp://localhost.example.org:8786",
+        "ws://[2001:db8::1]:1",
+        "\x1b[2J",
+    ],
 )
 def test_a_scheduler_on_another_machine_needs_tls_or_trust(address: str, data: Data) -> None:
     with pytest.raises(WorkerError) as refused:
         dask_engine(address, data).__enter__()
     assert str(refused.value) == (
-        f"{address}: whoever reaches a Dask scheduler without TLS can run programs on all its machines; "
-        "use tls://, or --insecure in a network where you trust everybody"
+        f"{printable(address)}: whoever reaches a Dask scheduler without TLS can run programs on all its "
+        "machines; use tls://, or --insecure in a network where you trust everybody"
     )
 
 

@@ -105,6 +105,7 @@ def test_a_recipe_file_has_lists_of_values_and_tables_of_settings() -> None:
         ("hidden=..3", "'hidden=..3': a range has two ends, as in hidden=1..10"),
         ("hidden=5..5", "'hidden=5..5': a range goes from a smaller to a larger number"),
         ("hidden=5..3", "'hidden=5..3': a range goes from a smaller to a larger number"),
+        ("hidden=5..9,8", "'hidden=5..9,8': a range goes from a smaller to a larger number"),
         ("biases=false..true", "'biases=false..true': a range goes from a smaller to a larger number"),
         ("learnin_rate=1", "setting 'learnin_rate' is not known; did you mean learning_rate?"),
         ("seed=", "'seed=': write a setting and its values, as in learning_rate=0.1,0.2"),
