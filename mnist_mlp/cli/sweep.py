@@ -53,9 +53,14 @@ def sweep(
     ] = None,
     recipe: RecipeName = None,
     repeats: Annotated[
-        int,
-        typer.Option(min=1, max=1000, metavar="N", help="Networks of each setting, with seeds counting up."),
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1,
+            max=1000,
+            metavar="N",
+            help="Networks of each setting, with seeds counting up. [default: 1]",
+        ),
+    ] = None,
     validation: Annotated[
         str | None,
         typer.Option(metavar="N", help="Training digits, from the end, that judge. [default: 10000]"),
@@ -103,11 +108,11 @@ def sweep(
         raise typer.BadParameter("--jobs counts workers here, and --dask uses those of a cluster; choose one")
     notes: list[str] = []
     if resume is not None:
-        if values or recipe or samples or out:
+        if values or recipe or repeats or validation or samples or out:
             raise typer.BadParameter("--resume goes on with what was asked; leave out settings and --out")
         plan = Sweep.read(resume)
     else:
-        plan, notes = _plan(values or [], recipe, samples, repeats, validation, data_dir)
+        plan, notes = _plan(values or [], recipe, samples, repeats or 1, validation, data_dir)
         if out is not None and not (part and plan.is_in(out)):
             folders.check_free(out)
     source = Source(data_dir or plan.places.data_dir, mirror, offline)

@@ -195,7 +195,7 @@ WRONG = {
     },
     **{
         f"sweep --resume x {more}": SWEEP_GOES_ON
-        for more in ("a=1", "--recipe book", "--samples 2", "--out y")
+        for more in ("a=1", "--recipe book", "--repeats 1", "--validation 9", "--samples 2", "--out y")
     },
 }
 
