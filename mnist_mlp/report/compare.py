@@ -127,7 +127,8 @@ def table(runs: Sequence[Run]) -> Table:
         "networks": [str(record["networks"]) for record in records],
         "data": [record["data"] for record in records],
     }
-    telling = {name: cells for name, cells in columns.items() if set(cells) not in ({"-"}, {"1"}, {"A"})}
+    nothing = {"95 % interval": "-", "deviation": "-", "networks": "1", "data": "A"}
+    telling = {name: cells for name, cells in columns.items() if set(cells) != {nothing.get(name)}}
     return list(telling), [list(row) for row in zip(*telling.values(), strict=True)]
 
 

@@ -13,6 +13,7 @@ from mnist_mlp.runs.results import read_cards, write_repeated
 from mnist_mlp.training.recipe import RECIPES
 
 RECIPE = RECIPES["fast"].to_dict()
+DATA = {"train.csv": "ef" * 32, "test.csv": "ab" * 32}
 
 
 def card(wrong: set[int], digits: int = 100, **settings: object) -> Scorecard:
@@ -20,17 +21,21 @@ def card(wrong: set[int], digits: int = 100, **settings: object) -> Scorecard:
     confusion = np.zeros((10, 10), np.int64)
     confusion[0, :2] = digits - len(wrong), len(wrong)
     mistakes = tuple(Mistake(index, 0, 1, 0.5) for index in sorted(wrong))
-    return Scorecard(confusion, mistakes, {**RECIPE, **settings}, 1, {"test.csv": "ab" * 32})
+    return Scorecard(confusion, mistakes, {**RECIPE, **settings}, 1, DATA)
 
 
 def test_repeats_are_compared_by_welchs_test() -> None:
     # scipy.stats.ttest_ind([0.9, 0.91, 0.93], [0.94, 0.95, 0.95], equal_var=False): p = 0.0494
+    # and p = 0.0231 without the 0.93
     first = Run([card(set(range(wrong))) for wrong in (10, 9, 7)], "a")
     second = Run([card(set(range(wrong))) for wrong in (6, 5, 5)], "b")
     found = difference(first, second)
     assert found is not None
     assert found.p == pytest.approx(0.04937228)
     assert found.sentence.startswith("the means differ by 3.33 %; that is more than chance: p = 0.049")
+    fewer = difference(Run(first.runs[:2], "a"), second)
+    assert fewer is not None
+    assert fewer.p == pytest.approx(0.02308034)
     alike = Run([card({1}), card({2})], "c"), Run([card({1, 2}), card({1, 3})], "d")
     assert [test.p for test in (difference(*alike), difference(alike[0], alike[0])) if test] == [0, 1]
 
@@ -40,6 +45,11 @@ def test_runs_on_other_digits_or_of_one_and_several_networks_are_not_tested() ->
     assert difference(one, Run([replace(card({1}), data={"test.csv": "cd" * 32})], "b")) is None
     assert difference(one, Run([card({1}, digits=99)], "b")) is None
     assert difference(one, Run([card({1}), card({2})], "b")) is None
+    many = difference(
+        *(Run([card(set(wrong), 2000)], "ab"[i]) for i, wrong in enumerate(([1], range(2, 1202))))
+    )
+    assert many is not None
+    assert many.sentence.startswith("only a got 1,200 digits right, only b 1; that is more than chance: p = ")
 
 
 def test_each_run_tells_all_settings_that_are_not_the_same_in_all() -> None:
@@ -64,17 +74,19 @@ def test_a_table_shows_only_columns_that_tell_something() -> None:
         ["run", "accuracy", "95 % interval"],
         [["a", "98.00 %", "93.00 % to 99.45 %"], ["b", "99.00 %", "94.55 % to 99.82 %"]],
     )
+    assert table([Run(one.runs, "1")])[1][0][:2] == ["1", "98.00 %"]
     several = Run([card({1}), card({1, 2, 3})], "c")
     assert table([several, several]) == (
         ["run", "accuracy", "deviation", "networks"],
         [["c", "98.00 %", "1.41 %", "2"]] * 2,
     )
     elsewhere = Run([replace(card({1}), data={"my.csv": "cd" * 32})], "d")
-    headings, cells = table([one, other, elsewhere])
+    renamed = Run([replace(card({1}), data={"a.csv": "ab" * 32, "b.csv": "ef" * 32})], "e")
+    headings, cells = table([one, renamed, elsewhere])
     assert (headings[-1], [row[-1] for row in cells]) == ("data", ["A", "A", "B"])
-    assert data_lines([one, other]) == []
-    assert data_lines([one, other, elsewhere]) == [
-        "A: 100 digits scored, of test.csv abababab",
+    assert data_lines([one, renamed]) == []
+    assert data_lines([one, renamed, elsewhere]) == [
+        "A: 100 digits scored, of train.csv efefefef, test.csv abababab",
         "B: 100 digits scored, of my.csv cdcdcdcd",
     ]
 
@@ -87,6 +99,8 @@ def test_runs_are_written_for_programs() -> None:
         '"hidden=50,seed=1"\n'
         "b,0.5,,,0.0,2,A,hidden=200\n"
     )
+    many = to_dicts([Run([card(set(), digits)], "") for digits in range(1, 28)])
+    assert [run["data"] for run in many][24:] == ["Y", "Z", "A"]
     assert to_dicts(runs)[0]["differs"] == {"hidden": 50, "seed": 1}
 
 
