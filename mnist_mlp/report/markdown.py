@@ -112,9 +112,8 @@ def _mistakes(card: Scorecard) -> Iterable[str]:
     yield "## Every answer"
     yield "Rows are true digits, columns are answers."
     yield _table(("", *range(10)), counts)
-    if confident:
-        yield "## Most confident mistakes"
-        yield _table(("index", "true digit", "answer", "output"), confident)
+    yield "## Most confident mistakes"
+    yield _table(("index", "true digit", "answer", "output"), confident)
 
 
 def _run_facts(card: Scorecard, explanations: Mapping[str, str]) -> Iterable[str]:

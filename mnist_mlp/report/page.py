@@ -108,8 +108,8 @@ def _digits_to_show(
     wrong, right = np.flatnonzero(answers != labels), np.flatnonzero(answers == labels)
     wrong, right = wrong[np.argsort(-largest[wrong], kind="stable")], right[np.argsort(largest[right])]
     counts = np.bincount(kinds[wrong], minlength=100)
-    limits = range(max(counts.max(initial=1), 1), 0, -1)
-    limit = next((n for n in limits if np.minimum(counts, n).sum() <= MOST_MISTAKES), 1)
+    limits = range(max(counts.max(), 1), 0, -1)
+    limit = next(n for n in limits if np.minimum(counts, n).sum() <= MOST_MISTAKES)
     chosen = [*_first_of_each(wrong, kinds, limit), *_first_of_each(right, kinds, RIGHT_OF_EACH)]
     return [(int(i), int(labels[i]), int(answers[i]), round(float(largest[i]), 4)) for i in chosen]
 
