@@ -67,12 +67,14 @@ def test_of_other_recipes_only_what_their_names_do_not_say_is_told() -> None:
 
 def test_each_run_counts_once_and_those_that_are_not_finished_are_left_out() -> None:
     write_run("a", {1})
-    for folder, name in (("b", "run.json"), ("c", "sweep.json")):
-        Path(folder).mkdir()
+    for folder, name in (("a", "run.json"), ("b", "run.json"), ("c", "sweep.json"), ("d", "sweep.json")):
+        Path(folder).mkdir(exist_ok=True)
         Path(folder, name).touch()
+    write_run("d/chosen", {1, 2})
     shown = call("compare", "a", "b", "./a", "c")
     assert shown.err == "b: is not finished; left out\nc: is not finished; left out\n"
     assert shown.out == call("compare", "a").out
+    assert [line.split()[0] for line in call("compare", "d", "a").out.splitlines()[:3]] == ["run", "a", "d"]
     assert call("compare", "b").line == "b: holds no finished run (no scorecard.json); name a run's folder"
     assert call("compare", "a", "none").line == "none: there is no such run; name a run's folder"
 

@@ -10,7 +10,7 @@ from commands import Outcome, call
 pytestmark = pytest.mark.usefixtures("alone")
 
 
-def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
+def test_the_page_is_the_one_that_training_wrote(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shutil.copytree(run, "runs/copy")
     page = (run / "report.html").read_text("utf-8")
     Path("runs/copy/report.html").unlink()
@@ -23,9 +23,11 @@ def test_the_page_is_the_one_that_training_wrote(run: Path) -> None:
     assert "What it withstands" not in page
     assert "How it learned" in page
     Path("runs/copy/history.csv").unlink()
-    assert call("report", "--out", "page.html").code == 0
-    assert "How it learned" not in Path("page.html").read_text("utf-8")
     assert call("report", "nosuch").line == "nosuch: there is no such model or run; check the path"
+    monkeypatch.chdir("runs/copy")
+    assert call("report", ".", "--out", "page.html").code == 0
+    assert "How it learned" not in Path("page.html").read_text("utf-8")
+    assert "copy · 784" in Path("page.html").read_text("utf-8")
 
 
 def test_it_is_opened_in_the_browser_where_there_is_one(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -309,9 +309,11 @@ def test_commands_in_notes_are_spelled_as_the_program_was_started(
     Path("my bin/mnist-mlp").touch()
     monkeypatch.setattr("sys.argv", [started])
     monkeypatch.setattr("sys.orig_argv", ["my python/python3"])
-    Screen().note("go on in my-mnist-mlp run, of mnist-mlp 1, with\n  mnist-mlp train --resume run")
+    Screen().note(
+        "go on in my-mnist-mlp run, of mnist-mlp 1, with\n  mnist-mlp train --resume run\n  mnist-mlp --help"
+    )
     assert capsys.readouterr().err == (
-        f"go on in my-mnist-mlp run, of mnist-mlp 1, with\n  {typed} train --resume run\n"
+        f"go on in my-mnist-mlp run, of mnist-mlp 1, with\n  {typed} train --resume run\n  {typed} --help\n"
     )
 
 

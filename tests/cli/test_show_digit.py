@@ -129,7 +129,8 @@ def test_the_picture_shows_the_digit_the_answer_and_the_true_digit(
         save_picture(Path("expected.png"), *draws, size=(9.0 if model else 4.8, 4.8))
         assert Path("shown.PNG").read_bytes() == Path("expected.png").read_bytes()
     for name in ("one.png", "another.png"):
-        assert call("show-digit", 0, "--csv", "twice.csv", "--distort", "--save", name).code == 0
+        shown = call("show-digit", 0, "--csv", "twice.csv", "--distort", "--save", name, "--json")
+        assert json.loads(shown.out) == {"index": 0, "label": 7, "pixels": image.tolist()}
     assert Path("one.png").read_bytes() != Path("another.png").read_bytes()
     title = "digit 0, label 7, in a frame, and 14 distorted copies"
     digits = partial(draw_digits, images=[image] * 15, title=title)

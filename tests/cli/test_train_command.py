@@ -12,7 +12,7 @@ from commands import Outcome, call
 from folders import RESULTS, files
 
 from mnist_mlp.digits.images import Digits
-from mnist_mlp.digits.mnist import read_csv
+from mnist_mlp.digits.mnist import read_csv, write_csv
 from mnist_mlp.errors import printable
 from mnist_mlp.files.lock import locked
 
@@ -77,6 +77,13 @@ def test_quiet_shows_the_scorecard_alone_and_json_is_for_programs(csvs: list[obj
         r" digits right, \d+ wrong\n(.*\n)+\nheld out: .* of 50 training digits right\n$", quiet.out
     )
     assert Path("again", MODEL).read_bytes() == (made / MODEL).read_bytes()
+
+
+def test_a_network_without_mistakes_has_none_to_see(few_digits: Digits) -> None:
+    write_csv(few_digits[few_digits.labels == 1], "ones.csv")
+    shown = call("train", "--train-csv", "ones.csv", "--test-csv", "ones.csv", "--hidden", 4, "--out", "run")
+    assert shown.out.startswith("accuracy 100.00 % ")
+    assert f"{MODEL} and pictures\na better recipe:\n" in shown.err
 
 
 def test_several_seeds_are_summed_up(csvs: list[object], test_csv: Path) -> None:

@@ -1,6 +1,7 @@
 """The pictures: what is drawn where and in which color, and that a PNG is whole and the same each time."""
 
 import copy
+import logging
 import os
 import re
 import subprocess
@@ -262,6 +263,8 @@ def test_digits_suit_the_shape_and_the_first_is_framed(size: tuple[float, float]
     corners = [[-0.5, -0.5], [27.5, -0.5], [27.5, 27.5], [-0.5, 27.5], [-0.5, -0.5]]
     assert (points([frame]), frame.get_color()) == ([corners], BLUE)
     assert mosaic.mask[28:33, 28:33].all()  # nothing in between
+    narrow: Any = figures.draw_digits(Figure(figsize=(1, 9)).add_subplot(), list(images[:2]), "").images[0]
+    assert narrow.get_array().shape == (61, 28)
 
 
 def test_outputs_are_bars_from_0_to_1_with_answer_and_true_digit_marked(axes: Axes) -> None:
@@ -278,8 +281,9 @@ def test_outputs_are_bars_from_0_to_1_with_answer_and_true_digit_marked(axes: Ax
     notes = [f"{output:.3f}" for output in outputs]
     assert texts(axes.texts) == [*notes[:3], "0.300  true digit", *notes[4:9], "0.510  answer"]
     assert axes.get_title("left") == "The ten outputs"
-    figures.draw_outputs(axes, [-0.5, *[0] * 8, 1.5])
+    figures.draw_outputs(axes, [-0.5, *[0] * 8, 1.5], label=0)
     assert axes.get_xlim() == (-0.5, 1.5)
+    assert texts(axes.texts)[-10] == "-0.500  true digit"
 
 
 @pytest.mark.parametrize(
@@ -305,8 +309,9 @@ DRAWINGS: list[Callable[[Axes], Axes]] = [
 def test_a_picture_is_the_same_each_time_without_blank_margins(
     tmp_path: Path, draw: Callable[[Axes], Axes]
 ) -> None:
-    axes: list[Axes] = []
+    axes, level = list[Axes](), logging.getLogger("matplotlib").level
     save_picture(tmp_path / "first.png", lambda given: axes.append(draw(given)))
+    assert logging.getLogger("matplotlib").level == level
     save_picture(tmp_path / "second.png", draw)
 
     with Image.open(tmp_path / "first.png") as image:

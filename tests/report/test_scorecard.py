@@ -87,7 +87,7 @@ def test_the_interval_stays_within_0_and_1_whatever_is_rounded() -> None:
         ([0, 0], np.zeros((3, 10)), "labels (2,) and outputs (3, 10) must be (n,) and (n, 10)"),
         ([0, 0], np.zeros((2, 3)), "labels (2,) and outputs (2, 3) must be (n,) and (n, 10)"),
         ([[0] * 10] * 2, np.zeros((2, 10)), "labels (2, 10) and outputs (2, 10) must be (n,) and (n, 10)"),
-        ([1, 12], np.zeros((2, 10)), "label 12 is outside 0 to 9"),
+        ([1, 10], np.zeros((2, 10)), "label 10 is outside 0 to 9"),
         ([1, -1], np.zeros((2, 10)), "label -1 is outside 0 to 9"),
         (
             [1, 2, 3],
@@ -184,6 +184,7 @@ BROKEN_FACTS: dict[str, list[Any]] = {
         (changed_card().replace('"output": 0.9', '"output": NaN'), "ValueError: Out of range float "),
         (changed_card(mistakes=[]), OTHER_MISTAKES),  # where the confusion matrix has three
         (changed_card(recipe=None), "TypeError: "),
+        (changed_card(data=[]), "AttributeError: "),
         (changed_card(more=float("inf")), "ValueError: Out of range float "),
         (changed_card(seed="one"), "ValueError: invalid literal for int"),
         *(

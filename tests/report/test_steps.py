@@ -99,5 +99,10 @@ def test_the_sheet_and_a_picture_for_each_line_are_written(sheet: Sheet, tmp_pat
     for name, (draw, size) in expected.items():
         save_picture(tmp_path / "same.png", draw, size=size)
         assert (tmp_path / "same.png").read_bytes() == (tmp_path / name).read_bytes()
+    for width, height in ((400, 2.5), (200, 4)):  # inches: as wide as the sheet is, but not too flat
+        flat = replace(sheet, size=(width, 100), lines=[])
+        save_steps(tmp_path, flat, [])
+        save_picture(tmp_path / "same.png", partial(draw_sheet, sheet=flat, answers=[]), size=(8, height))
+        assert (tmp_path / "same.png").read_bytes() == (tmp_path / "sheet.png").read_bytes()
     with pytest.raises(StorageError):
         save_steps(tmp_path / "none", sheet, answers)

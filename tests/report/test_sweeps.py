@@ -157,11 +157,12 @@ def test_a_map_has_the_settings_at_their_places_and_frames_the_best(axes: Axes) 
 
 @pytest.mark.parametrize(("worst", "lightest"), [(97.9, 3), (95, 5), (80, 8)])  # 1.5 to 4 times the best's 2
 def test_a_map_tells_what_failed_and_what_is_far_worse(axes: Axes, worst: float, lightest: float) -> None:
-    scores = {(1, 1): worst, (1, 2): None, (2, 1): 98, (2, 2): 97.9}
+    scores = {(1, True): worst, (1, False): None, (2, True): 98, (2, False): 97.9}
     found = [entry for (a, b), score in scores.items() for entry in entries({"a": a, "b": b}, score)]
     draw_map(axes, summarize(found), "")
     assert [text[:3] for text in written(axes)][-1] == ("failed", 0.5, 1.5)
     assert axes.get_title("left") == "Accuracy in percent; framed: best"  # of single networks
+    assert texts(axes.get_yticklabels()) == ["true", "false"]  # as they come
     cells: Any = axes.collections[0]
     assert (cells.norm.vmin, cells.norm.vmax) == pytest.approx((2, lightest))
     assert to_hex(cells.to_rgba(cells.get_array())[1, 0]) == "#e9e9e6"
@@ -260,8 +261,10 @@ NOTE_OF_THREE = f"mean ± standard deviation of 3 networks, {NOTE}"
         (product(a=[1, 2]) + entries({"a": 3}, None), [partial(CURVES, across="a")], (7.2, 4.8)),
         (product(loss="xy", a=[1, 2])[:3], [DOTS_OF_THREE], (4, 4)),
         (product(hidden=[5, (3, 4)]), [RANKING], (7.2, 1.92)),
+        (product(biases=[True, False]), [RANKING], (7.2, 1.92)),
+        (product(loss=[f"{i}" for i in range(21)]), [RANKING], (7.2, 8.4)),
         (entries({"a": 1, "b": 2}, 98) + entries({"a": 2}, 97), [RANKING], (7.2, 1.92)),
-        (product(epochs=[1, 2], a=[0, 0.5]), [partial(CURVES, across="epochs")], (7.2, 4.8)),
+        (product(epochs=[1, 2], a=range(8)), [partial(CURVES, across="epochs")], (7.2, 4.8)),
         (GRID[:-1], [partial(draw_map, note=NOTE_OF_THREE)], (6, 3)),
         (product(a=range(12), loss="abc"), [MAP], (14.2, 3.7)),
         (product(a=range(13), b=[1, 2]), [DOTS, partial(draw_dots, across="b")], (7, 4)),

@@ -102,6 +102,7 @@ def test_bars_are_as_long_as_the_outputs_and_marked() -> None:
     assert [line.count("#") for line in right] == [round(output * longest) for output in OUTPUTS]
     assert max(map(len, output_bars(OUTPUTS, 3, Terminal(200, "ascii")).split("\n"))) == 80
     assert "true digit" not in output_bars(OUTPUTS, None, BLOCKS)
+    assert output_bars(OUTPUTS, 0, BLOCKS).split("\n")[0].endswith("0.004  true digit")
     beyond = output_bars([*OUTPUTS[:7], -99.9, -100, 300], None, ASCII).split("\n")[-3:]
     assert [line.split()[1:] for line in beyond] == [
         ["-99.900"],

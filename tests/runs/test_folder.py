@@ -181,7 +181,7 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run() -> None:
     line = refused(find_model, None)
     assert line == f"no finished run under {runs}; train one first: mnist-mlp train"
     new, old = finished("a", 3, "model.safetensors"), finished("b", 2, "model.safetensors")
-    prepare(runs / "unfinished", PLAN)
+    prepare(runs / "not finished", PLAN)
     make_folder(runs / "evaluated")
     (runs / "evaluated" / "scorecard.json").touch()  # what evaluate wrote is no run, though it is the latest
     assert find_model(None) == new
@@ -190,8 +190,8 @@ def test_a_model_is_found_by_its_file_by_its_run_or_in_the_newest_run() -> None:
     make_folder(runs / "c" / "seed-10")
     (runs / "c" / "seed-10" / "model.safetensors").touch()
     assert find_model(None) == ninth
-    begun, scored = runs / "unfinished", runs / "evaluated"
-    resume = f"go on with mnist-mlp train --resume {begun}"
+    begun, scored = runs / "not finished", runs / "evaluated"
+    resume = f'go on with mnist-mlp train --resume "{begun}"'
     assert refused(find_model, begun) == f"{begun}: is not finished; {resume}"
     fault = "holds no model.safetensors; name a model file or a finished run"
     assert refused(find_model, scored) == f"{scored}: {fault}"

@@ -147,6 +147,8 @@ def test_held_out_digits_give_the_threshold_and_without_them_the_last_10_000(
     images = mnist_train.images[:12_000].copy()
     images[:2000] = images[-50:] = 255  # to which the outputs are others
     digits = Data(Digits(images, mnist_train.labels[:12_000]), data.test)
+    none_left = "--validation 12,000 leaves none of the 12,000 training digits to learn"
+    assert refused(digits.split, 12_000) == none_left
     for held_out, known in ((50, images[-50:]), (0, images[2000:])):
         threshold = scored(network, Recipe(validation=held_out), [], digits).threshold
         assert threshold == threshold_for(network.forward(scale_pixels(known)))
@@ -276,13 +278,14 @@ def test_a_run_is_resumed_only_with_the_same_digits_and_settings(stopped: Path, 
     for others, what in [
         ({"other.csv": "0" * 64}, f"{images}, {labels}, where now other.csv, "),
         ({**data.train.files, images: "0" * 64}, f"{images} was {data.files[images]}"[:57]),
+        ({**data.train.files, "new.csv": "0" * 9}, f"new.csv was not there, is {'0' * 9}; "),
     ]:
         other = Data(replace(data.train, files=others), data.test)
         message = refused(carry_out, stopped, Plan(SMALL), other)
         assert message.startswith(f"{began} data: {what}")
         assert message.endswith(f"; {remedy}")
-    changed = Plan(replace(SMALL, epochs=4, learning_rate=0.2))
-    what = "epochs was 3, is 4; learning_rate was 0.3, is 0.2"
+    changed = Plan(replace(SMALL, hidden=9, epochs=4, learning_rate=0.2, seed=1))
+    what = "epochs was 3, is 4; hidden was 16, is 9; learning_rate was 0.3, is 0.2"
     assert refused(carry_out, stopped, changed, data) == f"{began} recipe: {what}; give it back the same"
     (stopped / temporary_name(MODEL, 999_999_999)).write_bytes(b"of a killed process")
     carry_out(stopped, Plan(SMALL), data)
