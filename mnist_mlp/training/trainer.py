@@ -168,7 +168,7 @@ class Trainer:
             digits += int((labels != NO_DIGIT).sum())
             done += len(labels)
             if on_progress is not None:
-                on_progress(Progress(epoch, done, samples, right / max(digits, 1)))
+                on_progress(Progress(epoch, done, samples, right / digits))
         self._check_finite(epoch, *self.state()[0].values())
         validation_loss, validation_accuracy = self._validate()
         record = EpochRecord(
