@@ -190,6 +190,10 @@ REFUSED: dict[str, tuple[bytes, str]] = {
         lines([["label", "class", *NAMES[1:]]]),
         "line 1 names 2 labels and 783 pixels, instead of 1 a",
     ),
+    "an index and no label": (
+        lines([["id", *NAMES]]),
+        "line 1 names 0 labels and 784 pixels, instead of 1 and 784",
+    ),
     "digits for names": (
         lines(FROM_PANDAS),
         "line 1 is a digit that pandas took for names; read the file by header=None and write it again",
@@ -197,7 +201,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "text": (b"hello\n", f"line 1 has 1 column {SIZES}$"),
     "decimal comma": (
         lines(cells(lambda number: f"{number},5"), ";"),
-        "has '.,5' in column 1, not a label .*",
+        "line 1 has '.,5' in column 1, not a label .*",
     ),
     "UTF-16 without mark": (
         PLAIN_LINE.decode().encode("utf-16-le"),
@@ -313,6 +317,9 @@ def test_only_the_first_line_can_be_a_header(tmp_path: Path) -> None:
         read(tmp_path, header * 2 + PLAIN_LINE)
     with pytest.raises(ValueError, match=r"line 2 has '0\.5' in column 1, not a label .*; correct the file$"):
         read(tmp_path, header + b"0." + PLAIN_LINE)
+    for first, extra in ((header, b"7,"), (PLAIN_LINE, b"1,")):  # no row name, or no header above it
+        with pytest.raises(ValueError, match=r"^line 2 has 786 columns instead of 785"):
+            read(tmp_path, first + extra + PLAIN_LINE)
 
 
 def test_a_line_may_be_long_but_not_longer_than_65535_characters(tmp_path: Path) -> None:

@@ -162,6 +162,7 @@ NOT_FITTING: list[tuple[Callable[[], Network], str]] = [
         lambda: Network.from_arrays([np.ones((3, 2)), np.ones((1, 4))]),
         "layer 1 takes 4 inputs, but layer 0 has 3 units",
     ),
+    (lambda: Network.from_arrays(WEIGHTS, []), "each layer's biases must be one a unit"),
     (lambda: Network.from_arrays(WEIGHTS, BIASES[:1]), "each layer's biases must be one a unit"),
     (
         lambda: Network.from_arrays(WEIGHTS, [np.ones(2), np.ones(1)]),

@@ -86,7 +86,7 @@ def test_forward() -> None:
 
 
 def test_gradients() -> None:
-    weights, biases = start().gradients(INPUTS, TARGETS, "squared-error")
+    weights, biases = start().gradients(INPUTS, TARGETS)
     assert_printed(weights[1], [[0.082167041, 0.082667628], [-0.022602540, -0.022740242]])
     assert_printed(weights[0], [[0.000438568, 0.000877135], [0.000497713, 0.000995425]])
     assert biases is not None

@@ -145,7 +145,7 @@ def test_the_history_tells_of_each_sample_before_its_own_update(
     assert all(record.validation_loss is record.validation_accuracy is None for record in records)
 
 
-@pytest.mark.parametrize("kind", ["online", "cosine", "centered", "best"])
+@pytest.mark.parametrize("kind", ["online", "online, deep", "cosine", "centered", "best"])
 def test_held_out_digits_score_the_network_as_it_would_be_saved(mnist_train: Digits, kind: str) -> None:
     digits = mnist_train[-50:]
     network = KINDS[kind].network()
