@@ -143,6 +143,7 @@ def test_of_settings_that_differ_in_epochs_the_longest_is_trained_and_the_best_c
 
 def test_a_single_setting_is_told_as_it_was_asked_for() -> None:
     shown = call("sweep", "hidden=5", "epochs=1", "--validation", 100, "--out", "out")
+    assert shown.err.startswith("recipe tutorial, 1 setting, 1 network each, judged by 100 held-out ")
     assert "\nthe best, hidden=5,epochs=1, on the test digits: " in shown.out
     assert load_recipe("out/chosen.toml").hidden == 5
 
@@ -169,19 +170,20 @@ def test_samples_of_a_range_say_how_they_are_drawn(
 ) -> None:
     write_csv(mnist_train[:2101], tmp_path / "mnist_train.csv")
     write_csv(few_test_digits, tmp_path / "mnist_test.csv")
-    asked = "learning_rate=0.05..0.5", "hidden=5..8", "epochs=1"
+    Path("my.toml").write_text("seed = 7\nepochs = 1\n")
+    asked = "learning_rate=0.05..0.5", "hidden=5..8", "my.toml"
     options = "--samples 3 --validation 2001 --data-dir . --json --out out"
     shown = call("sweep", *asked, *options.split())
     assert shown.err.startswith(
         "learning_rate: drawn evenly in its logarithm from 0.05 to 0.5\nhidden: drawn evenly from 5 to 8\n"
-        "recipe tutorial, 3 settings, 1 network each, judged by 2,001 held-out training\n  digits\n1/3  "
+        "recipe my, 3 settings, 1 network each, judged by 2,001 held-out training digits\n1/3  "
     )
     assert shown.err.endswith(  # which has no use for that many held-out digits
         "\nto train one like them with more of the training digits:\n"
         f"  mnist-mlp train --recipe {Path('out', 'chosen.toml')} --validation 2000\n"
     )
     ranges = [choice for text in asked[:2] for choice in parse_choices(text).values()]
-    drawn = settings_to_try(ranges, 3, 1, np.random.default_rng(1))  # by the recipe's seed
+    drawn = settings_to_try(ranges, 3, 1, np.random.default_rng(7))  # by the recipe's seed
     entries = json.loads(shown.out)
     assert [{name: entry[name] for name in ("learning_rate", "hidden")} for entry in entries] == drawn
     monkeypatch.delenv("MNIST_MLP_DATA")

@@ -79,6 +79,9 @@ def test_digits_stand_side_by_side_without_the_margins_blank_in_all() -> None:
     lines = digits_text(images, COLORS).split("\n")
     assert [len(plain(line)) for line in lines] == [4 * 16 + 3 * 2] * 10  # a fifth would take 88 columns
     assert len(plain(digits_text(images, Terminal(88, "colors")).split("\n")[0])) == 88
+    assert digits_text(images, Terminal(5, "colors")) == digits_text(
+        images[:2], Terminal(16, "colors")
+    )  # one
     first = painted_pixels(digits_text(images[:2], Terminal(16, "colors")))
     assert np.array_equal(np.rint(first)[1:-1, 1:-1], images[0][5:23, 8:22])
     odd = painted_pixels(digits_text([seven()[:22]], COLORS))  # 17 rows of ink, and paper to make them even
@@ -101,6 +104,7 @@ def test_bars_are_as_long_as_the_outputs_and_marked() -> None:
     assert right[3].endswith("1.000  answer, true digit")
     assert [line.count("#") for line in right] == [round(output * longest) for output in OUTPUTS]
     assert max(map(len, output_bars(OUTPUTS, 3, Terminal(200, "ascii")).split("\n"))) == 80
+    assert output_bars(OUTPUTS, 3, Terminal(5, "ascii")) == output_bars(OUTPUTS, 3, Terminal(40, "ascii"))
     assert "true digit" not in output_bars(OUTPUTS, None, BLOCKS)
     assert output_bars(OUTPUTS, 0, BLOCKS).split("\n")[0].endswith("0.004  true digit")
     beyond = output_bars([*OUTPUTS[:7], -99.9, -100, 300], None, ASCII).split("\n")[-3:]
