@@ -130,7 +130,7 @@ def sweep(
         try:
             train(plan.jobs(folder)[k - 1 :: parts], pictures=pictures)
             if left := sum(map(is_left, plan.jobs(folder))):
-                screen.note(f"\n{left:,} networks are left for other parts; when they are done:")
+                screen.note(f"\nnetworks left for other parts: {left:,}; when they are done:")
                 screen.note(f"  mnist-mlp sweep --resume {quoted(folder)}")
             else:
                 _conclude(folder, plan, data, source, screen, train, json=json)

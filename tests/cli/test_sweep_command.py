@@ -198,7 +198,7 @@ def test_parts_need_no_engine_and_sum_up_to_the_same() -> None:
     shown = call("sweep", *asked, "--part", "1/2", "--out", "parts")
     assert (shown.code, shown.out) == (0, "")
     assert shown.err.endswith(
-        "2 networks are left for other parts; when they are done:\n  mnist-mlp sweep --resume parts\n"
+        "networks left for other parts: 2; when they are done:\n  mnist-mlp sweep --resume parts\n"
     )
     elsewhere = call("sweep", *asked, "--part", "2/2", "--out", "elsewhere")  # another machine
     assert elsewhere.code == 0
