@@ -120,7 +120,10 @@ FORMS: dict[str, tuple[bytes, str]] = {
         SECOND.replace("column 2, 1 column", "column 3, 3 columns"),
     ),
     "R, row names": (lines([QUOTED[0], *([f'"{i}"', *row] for i, row in enumerate(cells(), 1))]), SECOND),
-    "OpenML, label last": (lines([[*NAMES, "class"], *LABEL_LAST]), NAMED.replace("first", "last")),
+    **{
+        f"{name} last": (lines([[*NAMES, name], *LABEL_LAST]), NAMED.replace("first", "last"))
+        for name in ("labels", "digit", "class", "target", "y")
+    },
     "label last, digits of gzip": (
         gzip.compress(lines([[*NAMES, "label"], *LABEL_LAST])),
         NAMED.replace("first", "last"),

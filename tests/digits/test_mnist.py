@@ -213,7 +213,9 @@ DAMAGES: dict[str, Callable[[bytes], bytes]] = {
     "shortened": lambda content: content[:-1],
     "a digit fewer": lambda content: content[: 256 + 199 * 784] + bytes(199),
     "labels": lambda content: content[:-1] + b"\x0a",
-    "another format": lambda content: content[:-1].replace(b'"format": 3', b'"format": 2') + b"\n",
+    "another format": lambda content: (
+        content.replace(b'"format": 3', b'"format": 2')[:-1] + bytes([content[-1] ^ 1])
+    ),
     "digest": lambda content: re.sub(rb'"sha256": "\w', b'"sha256": "x', content),
 }
 
