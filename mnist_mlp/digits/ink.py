@@ -29,9 +29,16 @@ def ink_contrast(gray: Gray) -> Contrast:
 
 
 def is_light_on_dark(gray: Gray) -> bool:
-    """Whether the ink is light: strokes are thin, so they stand out one-sidedly from what is around them."""
+    """Whether the ink is light: strokes are thin, so they stand out one-sidedly from what is around them.
+
+    Only the middle counts, since the edges of a table around the paper stand out, too.
+    """
     small = _shrunk(gray)
-    detail = small - ndimage.gaussian_filter(small, 0.1 * min(small.shape), mode="nearest")
+    down, right = (round(n / 10) for n in small.shape)
+    middle = small[down : len(small) - down, right : len(small.T) - right]
+    detail = middle - ndimage.gaussian_filter(middle, 0.1 * min(middle.shape), mode="nearest")
+    if np.abs(detail).max() < 3:  # a drawing without ink there
+        return bool(middle.mean() < 128)
     return bool((detail**3).mean() > 0)
 
 

@@ -257,10 +257,16 @@ def test_a_digit_close_to_the_border_looks_as_in_the_middle(at: tuple[int, int])
     np.testing.assert_array_equal(read(drawn(at=at)).images, read(drawn()).images)
 
 
-def test_a_table_around_the_paper_is_no_digit() -> None:
-    image = Image.new("L", (660, 460), 60)
-    image.paste(drawn(), (30, 30))
-    assert [glyph.box for glyph in read(image).glyphs] == [tuple(np.add(SEVEN_BOX, 30))]
+@pytest.mark.parametrize("rim", [10, 30, 60])
+@pytest.mark.parametrize(
+    ("size", "at"), [((600, 400), (195, 95)), ((840, 640), (195, 95)), ((840, 640), (18, 18))]
+)
+def test_a_table_around_the_paper_is_no_digit(size: tuple[int, int], at: tuple[int, int], rim: int) -> None:
+    image = Image.new("L", (size[0] + 2 * rim, size[1] + 2 * rim), 120)
+    image.paste(drawn(size, at), (rim, rim))
+    box = tuple(np.add(SEVEN_BOX, rim + np.subtract(at * 2, (195, 95) * 2)))
+    for picture in (image, Image.fromarray(255 - np.asarray(image))):  # a blackboard in a light frame
+        assert [glyph.box for glyph in read(picture).glyphs] == [box]
 
 
 def test_a_thumbnail_mostly_of_ink_is_one_digit() -> None:
