@@ -78,7 +78,7 @@ def render_page(
         scored_total=str(len(scored[0])),
         costs=sections.costs_table(costs, len(scored[0])),
         confusion=sections.confusion_table(card.confusion),
-        mistakes=sections.mistakes(shown, digits.images, card.total - card.correct),
+        mistakes=sections.mistakes(shown, digits.images),
         units=sections.units(network, inputs),
         imagined=sections.imagined(imagined, len(shown), inputs),
         curve=sections.curve(history, card.accuracy, kept),

@@ -92,10 +92,8 @@ def confusion_table(confusion: NDArray[np.int64]) -> str:
     )
 
 
-def mistakes(shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.uint8], wrong: int) -> str:
-    """The first of the digits to show that were read wrong, of `wrong` in all, as tiles."""
-    if not wrong:
-        return "<p>There are none.</p>"
+def mistakes(shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.uint8]) -> str:
+    """The first of the digits to show that were read wrong, as tiles."""
     tiles = [
         f'<li><button type="button" class="tile" data-digit="{place}">'
         f'<img src="{ink_on_paper(images[index])}" alt="" width="56" height="56">'
@@ -103,7 +101,9 @@ def mistakes(shown: Sequence[tuple[int, int, int, float]], images: NDArray[np.ui
         for place, (index, label, answer, output) in enumerate(shown[:FIRST_MISTAKES])
         if label != answer
     ]
-    return f'<ul class="tiles" id="mistake-tiles">{"".join(tiles)}</ul>'
+    return (
+        f'<ul class="tiles" id="mistake-tiles">{"".join(tiles)}</ul>' if tiles else "<p>There are none.</p>"
+    )
 
 
 def units(network: Network, inputs: NDArray[np.floating]) -> str:

@@ -139,6 +139,8 @@ def test_the_other_spelling_of_idx_names(tmp_path: Path) -> None:
     for path in write_idx(random_digits(2), tmp_path):
         path.rename(tmp_path / path.name.replace("-idx", ".idx"))
     assert_same(load_mnist(tmp_path), random_digits(2))
+    write_idx(random_digits(2, 7), tmp_path, end=".gz")  # plain ones come first, however they are spelled
+    assert_same(load_mnist(tmp_path), random_digits(2))
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
@@ -270,7 +272,7 @@ def swap(csv: Path) -> None:
 @pytest.mark.parametrize("change", [grow, touch, swap])
 def test_a_csv_that_changes_meanwhile_is_not_cached(csv: Path, change: Callable[[Path], None]) -> None:
     write_csv(random_digits(600), csv)  # several blocks
-    calls: list[tuple[str, int, int]] = []
+    size, calls = csv.stat().st_size, list[tuple[str, int, int]]()
 
     def progress(*call: Any) -> None:
         calls.append(call)
@@ -280,6 +282,9 @@ def test_a_csv_that_changes_meanwhile_is_not_cached(csv: Path, change: Callable[
     with pytest.raises(DataError, match=r"digits\.csv: changed while it was read; try again$"):
         read_csv(csv, progress)
     assert len(calls) < 5
+    name, done, total = calls[0]
+    assert (name, total) == (csv.name, size)
+    assert 0 < done < size
     assert list(csv.parent.iterdir()) == [csv]
 
 

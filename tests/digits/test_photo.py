@@ -111,6 +111,10 @@ def test_colors_and_numbers_of_any_range_become_gray_levels() -> None:
     gray = gray_of(Image.fromarray(numbers.astype(np.float32)))  # from -10 to 10, all else as 0
     np.testing.assert_array_equal(gray[:, ::50], [[0, 127, 255, 127, 127, 127]] * 8)
     assert not gray_of(Image.fromarray(np.zeros((300, 300), np.float32))).any()
+    paper = np.repeat([40_000, 50_000], 150) + np.zeros((8, 1))  # the largest becomes 255, and 0 stays 0
+    np.testing.assert_array_equal(
+        gray_of(Image.fromarray(paper.astype(np.uint16)))[:, ::150], [[204, 255]] * 8
+    )
 
 
 @pytest.mark.parametrize(("ink", "below"), [(0, 255), (100, 255), (200, 0), (255, 0)])
@@ -481,6 +485,11 @@ def test_a_wide_part_may_be_cut_where_its_columns_have_little_ink() -> None:
     ]
     assert cuts(5, 10, 125, 110) == [[[5, 10, 65, 110], [65, 10, 125, 110]]]
     assert cuts(5, 10, 125, 110, tall=215) == []  # too narrow for two digits
+    close = np.zeros((120, 240), int)
+    close[10:110, 5:25] = close[10:110, 74:94] = close[60:66, 25:74] = 1  # 89 wide, less than tall
+    (halves,) = halves_of(close, np.array((5, 10, 94, 110)), 1, 100)
+    assert halves.tolist() == [[5, 10, 49, 110], [49, 10, 94, 110]]
+    assert halves_of(close, np.array((5, 10, 84, 110)), 1, 100) == []  # below 0.8 of the height
     labels[10:66, 205:] = 0  # the last stroke is less than 0.6 times as tall
     assert len(cuts(5, 10, 225, 110)) == 1
     labels[:] *= 2  # now all is of another part

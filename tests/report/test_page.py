@@ -96,7 +96,7 @@ def test_the_page_has_each_section_of_the_run(network: Network, few_test_digits:
         'data-scored="150 held-out digits" data-total="150"',
         sections.costs_table(costs, 150),
         sections.confusion_table(card.confusion),
-        sections.mistakes(shown, few_test_digits.images, wrong),
+        sections.mistakes(shown, few_test_digits.images),
         sections.units(network, inputs),
         sections.imagined(imagined, len(shown), inputs),
         sections.curve(history, card.accuracy, 1),
@@ -342,7 +342,7 @@ def test_a_learning_curve_is_told_to_those_who_cannot_see_it() -> None:
 def test_mistakes_are_tiles_of_which_the_first_show_without_a_script(few_test_digits: Digits) -> None:
     images, ink = few_test_digits.images, ink_on_paper(few_test_digits.images[7])
     shown = [(9, 4, 4, 0.5), (7, 3, 5, 0.987), *[(8, 1, 7, 0.5)] * 30]
-    html = sections.mistakes(shown, images, 31)
+    html = sections.mistakes(shown, images)
     first, *others = html.split("</li>")
     assert first == (
         f'<ul class="tiles" id="mistake-tiles"><li><button type="button" class="tile" data-digit="1">'
@@ -350,7 +350,7 @@ def test_mistakes_are_tiles_of_which_the_first_show_without_a_script(few_test_di
         "<small>0.99</small></button>"
     )
     assert len(others) == 22 + 1
-    assert sections.mistakes(shown[:1], images, 0) == "<p>There are none.</p>"
+    assert sections.mistakes(shown[:1], images) == "<p>There are none.</p>"
 
 
 def test_cells_of_the_confusion_matrix_are_darker_up_to_32_mistakes() -> None:
