@@ -20,11 +20,12 @@ def download(
     """
     from mnist_mlp.cli.screen import Screen
     from mnist_mlp.cli.sources import Source
-    from mnist_mlp.digits.mnist import FILES, load_mnist, write_csv
+    from mnist_mlp.digits.mnist import FILES, find_files, load_mnist, write_csv
     from mnist_mlp.runs.folder import make_folder
 
     screen, folder = Screen(), data_dir or Path("data")
     paths = [folder / names.csv for names in FILES.values()]
+    replaced = any(len(find_files(folder, split)) == 2 for split in FILES)  # images and labels
     source = Source(folder if mirror else data_dir, mirror, offline)
     if source.folder == folder:  # not the digits that come with the program
         source.download(screen)
@@ -38,5 +39,5 @@ def download(
         return
     for path in paths:
         screen.result(f"{path}")
-    if any(folder.glob("*idx?-ubyte*")):
+    if replaced:
         screen.note(f"from now on they are read in place of the other MNIST files in {folder}")

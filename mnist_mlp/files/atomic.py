@@ -14,7 +14,7 @@ from mnist_mlp.errors import MnistMlpError, printable
 
 # The computer's name, since folders are shared and a process number means nothing on another computer.
 _HOST = re.sub(r"[^A-Za-z0-9]+", "-", platform.node())[:40]
-_TEMPORARY = re.compile(rf"\..+\.{_HOST}-(\d{{1,9}})-[0-9a-f]{{8}}\.tmp")
+_TEMPORARY = re.compile(rf"\..+\.{_HOST}-(\d{{1,9}})-[0-9a-f]{{8}}\.tmp", re.DOTALL)
 
 
 class StorageError(MnistMlpError):

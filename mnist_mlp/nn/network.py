@@ -223,7 +223,7 @@ class Network:
 
     def _as_samples(self, what: str, array: ArrayLike, columns: int) -> Floats:
         if columns == 784 and np.asarray(array).dtype == np.uint8:
-            raise NetworkError("the inputs are raw pixels (uint8): scale them with scale_pixels")
+            raise NetworkError(f"the {what} are raw pixels (uint8): scale them with scale_pixels")
         samples = np.ascontiguousarray(array, self.dtype)
         if samples.ndim != 2 or samples.shape[1] != columns:
             raise NetworkError(

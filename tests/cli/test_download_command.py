@@ -69,6 +69,7 @@ def test_without_the_network_a_folder_must_hold_the_published_files(archives: Pa
     made = call("download", "--data-dir", archives)
     assert made.out.split() == [str(archives / "mnist_train.csv"), str(archives / "mnist_test.csv")]
     assert made.err == "from now on they are read in place of the other MNIST files in data\n"
+    assert call("download", "--data-dir", archives).err == ""  # which was so before
     (archives / "mnist_test.csv").write_text("other")
     assert "mnist_test.csv: is not the published file" in call("download").line
     for offline in ([], ["--offline"]):  # the environment says so, too

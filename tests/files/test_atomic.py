@@ -151,6 +151,9 @@ def test_leftovers_of_dead_processes_go_and_those_of_the_living_stay(tmp_path: P
     assert left - {of_parent} == {*others, *folders}
     assert of_parent in left or os.name == "nt"
     remove_leftovers(tmp_path / "absent")
+    (tmp_path / temporary_name("line\nend.csv", 999_999_999)).touch()
+    remove_leftovers(tmp_path)
+    assert not list(tmp_path.glob("*line*"))
 
 
 @contextmanager
